@@ -1,0 +1,43 @@
+"""Patronage: what each customer is worth, who is about to leave, and where the next unit of money should go.
+
+Importing this package costs nothing: no third-party module is loaded until a public name is used.
+
+Examples
+--------
+>>> import patronage
+>>> patronage.BetaGeoNBD.__module__
+'patronage.models.purchase.bg_nbd'
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BetaGeoNBD": "patronage.models.purchase.bg_nbd",
+    "CdnowSource": "patronage.ledger.cdnow",
+    "ChurnClassifier": "patronage.models.churn.xgboost_classifier",
+    "FilesSource": "patronage.ledger.files_source",
+    "GammaGamma": "patronage.models.spend.gamma_gamma",
+    "PatronageError": "patronage.errors",
+    "calibration_holdout": "patronage.summary.split",
+    "customer_lifetime_value": "patronage.value.lifetime",
+    "load_scorer": "patronage.runtime.scorer",
+    "open_ledger": "patronage.ledger.opening",
+    "summarise": "patronage.summary.customer_summary",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds a public name when the name is first used."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    message = f"module 'patronage' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

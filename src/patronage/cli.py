@@ -1,0 +1,74 @@
+"""``patronage COMMAND key=value ...``: looks up the command and hands the rest of the line to Hydra.
+
+Nothing heavy is imported before a command is chosen, so that help answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from patronage import __version__
+
+COMMANDS = {
+    "train": "fit the purchase, spend and churn models, evaluate them, track the run, register the model",
+    "score": "score every customer of a ledger as of a date, into a Parquet file",
+    "export": "pack a model into a wheel that needs numpy, scipy and xgboost only",
+    "report": "write a self-contained HTML report and its charts",
+}
+
+USAGE = f"""\
+patronage {__version__}: what each customer is worth, who is about to leave, and where the next unit of money should go.
+
+Usage: patronage COMMAND [key=value ...] [--multirun] [--cfg job] [--help]
+
+Commands:
+{chr(10).join(f"  {name:<8} {meaning}" for name, meaning in COMMANDS.items())}
+
+Examples:
+  patronage train                                        the CDNOW log, from first to last
+  patronage train ledger=files ledger.path=sales.csv dates.cutoff=2024-06-30 \\
+      dates.horizon_days=182 dates.observed_until=2024-12-31
+  patronage train --multirun model_engine=native,lifetimes
+  patronage score as_of=1998-06-30 out=outputs/scores.parquet
+  patronage train --help                                 settings and groups of a command
+
+Exit codes: 0 done, 1 unexpected error, 2 configuration, 3 input data, 4 model, 5 output.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program; that of the process if not given.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        sys.stdout.write(USAGE)
+        return
+    if given[0] in ("-V", "--version"):
+        sys.stdout.write(f"patronage {__version__}\n")
+        return
+    command, *rest = given
+    if command not in COMMANDS:
+        sys.exit(_unknown(command))
+    # Idle OpenMP threads that spin make small fits many times slower on busy machines.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.argv = [f"patronage {command}", *rest]
+    import_module(f"patronage.pipelines.{command}").main()
+
+
+def _unknown(command: str) -> int:
+    from difflib import get_close_matches
+
+    close = get_close_matches(command, COMMANDS, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    sys.stderr.write(f"patronage has no command {command!r}.{hint} It has: {', '.join(COMMANDS)}.\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How good predictions were: figures, tables and baselines for purchases, value and churn."""

@@ -1,0 +1,129 @@
+"""Tables behind the charts: deciles, reliability, gain, tracking and frequencies."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from patronage.evaluation.metrics import reliability_bins
+from patronage.models.purchase.bg_nbd import BetaGeoNBD
+from patronage.runtime.histories import FloatArray
+from patronage.runtime.time_unit import TimeUnit
+from patronage.schema import CHURN_CALIBRATION, CHURN_GAIN, DECILES, FREQUENCY_HISTOGRAM, TRACKING_CURVE
+
+TRACKING_PERIOD_DAYS = 7
+OPEN_FREQUENCY = 7
+GAIN_POINTS = 101
+
+
+def deciles(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
+    """Predicted against actual by decile of the prediction, the highest first: `schema.DECILES`.
+
+    Customers are cut into ten groups of equal size (to one); ties keep the order of the rows.
+    """
+    frame = pd.DataFrame({"actual": np.asarray(actual, float), "predicted": np.asarray(predicted, float)})
+    rank = frame["predicted"].rank(method="first", ascending=False)
+    frame["decile"] = np.ceil(rank * 10 / len(frame)).astype(int)
+    table = frame.groupby("decile").agg(
+        n_customers=("actual", "size"),
+        predicted_mean=("predicted", "mean"),
+        actual_mean=("actual", "mean"),
+        predicted_total=("predicted", "sum"),
+        actual_total=("actual", "sum"),
+    )
+    return table.reset_index()[list(DECILES.names)]
+
+
+def churn_calibration(churned: ArrayLike, probabilities: Mapping[str, FloatArray]) -> pd.DataFrame:
+    """Reliability of each model's churn probabilities: `schema.CHURN_CALIBRATION`."""
+    tables = [reliability_bins(churned, values).assign(model=model) for model, values in probabilities.items()]
+    return pd.concat(tables, ignore_index=True)[list(CHURN_CALIBRATION.names)]
+
+
+def churn_gain(churned: ArrayLike, probabilities: Mapping[str, FloatArray]) -> pd.DataFrame:
+    """Share of churners found among the riskiest customers, by model: `schema.CHURN_GAIN`.
+
+    Customers with equal probabilities are found in random order on average, so ties draw a straight line.
+    """
+    y = np.asarray(churned, np.float64)
+    contacted = np.linspace(0, 1, GAIN_POINTS)
+    tables = []
+    for model, values in probabilities.items():
+        _, group, size = np.unique(-values, return_inverse=True, return_counts=True)
+        found = np.concatenate([[0.0], np.cumsum(np.bincount(group, y))])
+        reached = np.concatenate([[0.0], np.cumsum(size)]) / len(y)
+        share = np.interp(contacted, reached, found / max(y.sum(), 1.0))
+        tables.append(pd.DataFrame({"model": model, "share_contacted": contacted, "share_of_churners": share}))
+    return pd.concat(tables, ignore_index=True)[list(CHURN_GAIN.names)]
+
+
+def frequency_histogram(model: BetaGeoNBD, summary: pd.DataFrame) -> pd.DataFrame:
+    """Customers by number of repeat purchases, actual and expected: `schema.FREQUENCY_HISTOGRAM`.
+
+    The expectation is the sum over customers of the model's distribution after their own time under observation;
+    customers acquired on the as-of date itself can have no repeat and count as such.
+
+    Parameters
+    ----------
+    model : BetaGeoNBD
+        Fitted.
+    summary : DataFrame
+        frequency and T of n customers, in the model's time unit.
+    """
+    lengths, customers = np.unique(summary["T"].to_numpy(np.float64), return_counts=True)
+    observed = lengths > 0
+    probability = np.zeros((len(lengths), OPEN_FREQUENCY))
+    probability[~observed, 0] = 1.0
+    if observed.any():
+        probability[observed] = model.purchase_probabilities_new(OPEN_FREQUENCY - 1, lengths[observed])
+    expected = customers @ probability
+    expected = np.append(expected, len(summary) - expected.sum())
+    classes = np.minimum(summary["frequency"].to_numpy(int), OPEN_FREQUENCY)
+    labels = [*map(str, range(OPEN_FREQUENCY)), f"{OPEN_FREQUENCY}+"]
+    actual = np.bincount(classes, minlength=OPEN_FREQUENCY + 1).astype(float)
+    table = pd.DataFrame({"frequency": labels, "actual": actual, "expected": expected})
+    return table[list(FREQUENCY_HISTOGRAM.names)]
+
+
+def tracking_curve(
+    model: BetaGeoNBD, daily: pd.DataFrame, cutoff: date, until: date, time_unit: TimeUnit
+) -> pd.DataFrame:
+    """Repeat purchases week by week, actual and expected: `schema.TRACKING_CURVE`.
+
+    The expectation knows of each customer only the day of the first purchase, so it can be drawn over calibration and
+    holdout alike. Weeks are counted so that one ends on the cut-off; a last, shorter one is left out.
+
+    Parameters
+    ----------
+    model : BetaGeoNBD
+        Fitted up to the cut-off.
+    daily : DataFrame
+        From `summary.daily_counts`, for customers acquired up to the cut-off.
+    cutoff, until : date
+        End of the calibration and of the holdout.
+    time_unit : TimeUnit
+        The model's.
+    """
+    begin, end, cut = daily["day"].min(), pd.Timestamp(until), pd.Timestamp(cutoff)
+    offset = (cut - begin).days % TRACKING_PERIOD_DAYS
+    ends = pd.date_range(begin + pd.Timedelta(days=offset), end, freq=f"{TRACKING_PERIOD_DAYS}D")
+    acquired = daily[daily["new_customers"] > 0]
+    age = (ends.to_numpy()[:, None] - acquired["day"].to_numpy()[None, :]) / np.timedelta64(1, "D")
+    ages, position = np.unique(age.clip(min=0), return_inverse=True)
+    by_age = model.expected_purchases_new(ages / time_unit.days)
+    expected = by_age[position].reshape(age.shape) @ acquired["new_customers"].to_numpy(np.float64)
+    so_far = daily.set_index("day")["repeat_purchases"].cumsum()
+    actual = so_far.reindex(so_far.index.union(ends)).ffill().fillna(0.0)[ends].to_numpy(np.float64)
+    table = pd.DataFrame(
+        {
+            "period_end": ends.date,
+            "is_holdout": (ends > cut).astype(int),
+            "actual_incremental": np.diff(actual, prepend=0.0),
+            "expected_incremental": np.diff(expected, prepend=0.0),
+            "actual_cumulative": actual,
+            "expected_cumulative": expected,
+        }
+    )
+    return table[list(TRACKING_CURVE.names)]

@@ -1,0 +1,38 @@
+"""From transactions to purchase days: the one place that says what a purchase is.
+
+As in the literature, all that a customer buys on one day is one purchase. A day counts if at least one of its rows is
+not a refund; the refunds of that day are netted against it. A refund on a day without a purchase is no purchase and
+changes no other day's value.
+"""
+
+from datetime import date
+from typing import Any
+
+import ibis
+from ibis import _
+
+
+def purchase_days(transactions: Any, after: date | None = None, until: date | None = None) -> Any:
+    """One row for every customer and day of purchase.
+
+    Parameters
+    ----------
+    transactions : ibis.Table
+        As described in `schema.TRANSACTIONS`.
+    after : date, optional
+        Only days later than this one.
+    until : date, optional
+        Only days up to this one, itself included. Nothing after it is read.
+
+    Returns
+    -------
+    ibis.Table
+        customer_id (string), day (date), spend (double, money, net of the refunds of the day).
+    """
+    rows = transactions.select("customer_id", "amount", day=transactions.timestamp.date())
+    if after is not None:
+        rows = rows.filter(_.day > ibis.date(after.isoformat()))
+    if until is not None:
+        rows = rows.filter(_.day <= ibis.date(until.isoformat()))
+    days = rows.group_by("customer_id", "day").aggregate(spend=_.amount.sum(), largest=_.amount.max())
+    return days.filter(_.largest >= 0).drop("largest")

@@ -1,0 +1,1 @@
+"""Churn classifiers: who will not buy within the horizon."""

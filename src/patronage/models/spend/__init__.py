@@ -1,0 +1,1 @@
+"""Spend models: how much customers spend on one purchase."""

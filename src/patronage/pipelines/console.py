@@ -1,0 +1,43 @@
+"""What a command says on the terminal: steps with their time, a table of results, and errors without tracebacks."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from patronage.errors import PatronageError
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show a step while it runs, and its time when it is done."""
+    begin = time.perf_counter()
+    with OUT.status(title):
+        yield
+    OUT.print(f"[green]✓[/green] {escape(title)} [dim]{time.perf_counter() - begin:.1f} s[/dim]")
+
+
+def note(text: str) -> None:
+    """One line of information under a step."""
+    OUT.print(f"  [dim]{escape(text)}[/dim]", soft_wrap=True)
+
+
+def results(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show a table; the first column is text, the others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 or len(columns) == 2 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    OUT.print(table)
+
+
+def refuse(error: PatronageError) -> None:
+    """Say why a command stops."""
+    ERR.print(f"[bold red]{type(error).__name__}[/bold red]: {escape(str(error))}", soft_wrap=True)

@@ -1,0 +1,97 @@
+"""``patronage report``: the evaluation of a model and the scores of a ledger in, one HTML page out."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from patronage.errors import ModelError, SourceError
+from patronage.files import check_writable
+from patronage.pipelines import console
+from patronage.pipelines.command import run
+from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
+from patronage.report import page
+from patronage.runtime.bundle import Bundle, read_bundle
+from patronage.tracking.record import log_report, read_tables
+from patronage.tracking.registry import ResolvedModel, resolve_model
+from patronage.tracking.store import TrackingStore
+
+KNOWN = {"tracking", "model", "scores", "out"}
+
+
+class Report(Settings):
+    """The command's own settings."""
+
+    model: str
+    scores: str
+    out: str
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    run("report", report)
+
+
+def report(config: dict[str, Any]) -> None:
+    """Write the report; see ``conf/report.yaml`` for the settings."""
+    no_leftovers(config, KNOWN, "report")
+    settings = settings_from(Report, {key: config[key] for key in Report.model_fields})
+    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    out = Path(settings.out)
+    check_writable(out)
+    with console.step(f"Read the model {settings.model} and its evaluation"):
+        resolved = resolve_model(store, settings.model)
+        if resolved.run_id is None:
+            message = f"A report needs the run that trained the model; {settings.model} is a bare folder."
+            raise ModelError(message)
+        tables = read_tables(store, resolved.run_id)
+        scores = read_scores(settings.scores)
+        facts = _facts(resolved, read_bundle(resolved.bundle_folder), scores)
+    with console.step("Draw the charts and write the page"):
+        content = page.ReportTables(**tables, scores=scores, facts=facts)
+        pngs = page.write_pngs(page.charts(content), out)
+        page.write_report(content, out / "report.html")
+    with console.step("Add the report to the run"), tempfile.TemporaryDirectory() as folder:
+        for path in (out / "report.html", *pngs):
+            (Path(folder) / path.name).write_bytes(path.read_bytes())
+        log_report(store, resolved.run_id, Path(folder))
+    rows = [
+        ["page", str(out / "report.html")],
+        ["charts", f"{len(pngs)} PNG files in {out}"],
+        ["run", resolved.run_id],
+    ]
+    console.results("Report", ["what", "where"], rows)
+
+
+def read_scores(path: str) -> pd.DataFrame:
+    """Read a file of scores.
+
+    Raises
+    ------
+    SourceError
+        If it is missing or not Parquet.
+    """
+    if not Path(path).is_file():
+        message = f"There are no scores at {path}: run `patronage score` first, or set scores=PATH."
+        raise SourceError(message)
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        message = f"{path} is not a Parquet file of scores: {error}."
+        raise SourceError(message) from error
+
+
+def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:
+    training = bundle.training
+    as_of = sorted(map(str, scores["as_of"].unique())) if "as_of" in scores else []
+    return {
+        "model": str(resolved.label),
+        "ledger": f"{training['ledger']['name']}, {training['ledger']['customers']:,} customers",
+        "fitted to facts up to": bundle.as_of.isoformat(),
+        "scores as of": ", ".join(as_of),
+        "horizon": f"{bundle.horizon_days} days",
+        "purchase model": f"BG/NBD, engine {training['engine']}, time in {bundle.time_unit.value}s",
+        "money": f"margin {bundle.value.margin_rate:.0%} of spend, "
+        f"discounted {bundle.value.discount_rate_yearly:.0%} a year",
+    }

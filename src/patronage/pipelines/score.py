@@ -1,0 +1,68 @@
+"""``patronage score``: ledger, date and model in; one row of scores a customer out."""
+
+from datetime import date
+from typing import Any
+
+from rich.progress import Progress
+
+from patronage.files import check_writable
+from patronage.pipelines import console
+from patronage.pipelines.command import run
+from patronage.pipelines.opening import opened
+from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
+from patronage.runtime.scorer import load_scorer
+from patronage.scoring.batch import score_ledger
+from patronage.tracking.registry import resolve_model
+from patronage.tracking.store import TrackingStore
+
+KNOWN = {"ledger", "dates", "contract", "tracking", "as_of", "model", "out", "batch_rows"}
+
+
+class Score(Settings):
+    """The command's own settings."""
+
+    as_of: date
+    model: str
+    out: str
+    batch_rows: int
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    run("score", score, optional=("dates",))
+
+
+def score(config: dict[str, Any]) -> None:
+    """Score a ledger; see ``conf/score.yaml`` for the settings."""
+    from pathlib import Path
+
+    no_leftovers(config, KNOWN, "score")
+    settings = settings_from(Score, {key: config[key] for key in Score.model_fields})
+    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    check_writable(Path(settings.out).parent)
+    with console.step(f"Load the model {settings.model}"):
+        resolved = resolve_model(store, settings.model)
+        scorer = load_scorer(resolved.bundle_folder)
+    version = resolved.label or f"bundle/{scorer.bundle.fingerprint}"
+    ledger = opened(config)
+    ledger.require_facts_until(settings.as_of)
+    if settings.as_of < scorer.bundle.as_of:
+        console.note(f"the model knows facts up to {scorer.bundle.as_of}, later than the as-of date of the scores")
+    with Progress(console=console.OUT, transient=True) as progress:
+        task = progress.add_task("Score customers", total=ledger.account.customers)
+        scored = score_ledger(
+            ledger.transactions, scorer, settings.as_of, version, settings.out, settings.batch_rows,
+            on_progress=lambda rows: progress.advance(task, rows),
+        )  # fmt: skip
+    totals = scored.totals
+    horizon = scorer.bundle.horizon_days
+    rows = [
+        ["customers scored", f"{scored.customers:,}"],
+        ["as of", f"{settings.as_of}, looking {horizon} days ahead"],
+        ["expected purchases", f"{totals['expected_purchases']:,.0f}"],
+        ["total lifetime value", f"{totals['clv']:,.0f}"],
+        ["expected not to buy", f"{totals['churn_probability']:,.0f} customers"],
+        ["model", version],
+        ["scores", str(scored.path)],
+    ]
+    console.results("Scores", ["what", "result"], rows)

@@ -1,0 +1,166 @@
+"""Configuration, checked: from Hydra's tree to plain typed values, with every problem named at once."""
+
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from patronage.errors import ConfigError, PatronageError
+
+MISSING = "???"
+
+T = TypeVar("T", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Contract(Settings):
+    """How many bad rows are borne, and where they go."""
+
+    max_set_aside_share: float = Field(ge=0, le=1)
+    set_aside: str
+
+
+class Dates(Settings):
+    """The days that split a ledger."""
+
+    cutoff: date
+    horizon_days: int = Field(ge=1)
+    observed_until: date
+
+    @property
+    def holdout_end(self) -> date:
+        """Last day of the holdout."""
+        return self.cutoff + timedelta(days=self.horizon_days)
+
+    @model_validator(mode="after")
+    def _holdout_was_observed(self) -> "Dates":
+        if self.holdout_end > self.observed_until:
+            message = (
+                f"the holdout, {self.horizon_days} days after the cut-off {self.cutoff}, ends on {self.holdout_end}, "
+                f"but the ledger is observed only until {self.observed_until}: choose an earlier cut-off or a shorter "
+                "horizon"
+            )
+            raise ValueError(message)
+        return self
+
+
+class Panel(Settings):
+    """Earlier cut-offs that the churn classifier learns from."""
+
+    n_cutoffs: int = Field(ge=1)
+    step_days: int = Field(ge=1)
+
+    def cutoffs(self, judged_at: date, horizon_days: int) -> list[date]:
+        """The cut-offs, latest first; their label windows end on `judged_at` or before."""
+        latest = judged_at - timedelta(days=horizon_days)
+        return [latest - timedelta(days=k * self.step_days) for k in range(self.n_cutoffs)]
+
+
+class Tracking(Settings):
+    """Where runs and models are kept."""
+
+    uri: str
+    artifacts: str | None
+    experiment: str
+    registered_model: str
+
+
+def settings_from(kind: type[T], config: Any, where: str = "") -> T:
+    """Check a part of the configuration.
+
+    Parameters
+    ----------
+    kind : subclass of Settings
+    config : mapping
+        Plain values.
+    where : str
+        Name of the part, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Naming every key that is missing, unknown, of the wrong type or out of range.
+    """
+    try:
+        return kind.model_validate(config)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            key = ".".join(filter(None, [where, *map(str, problem["loc"])]))
+            value = problem["input"]
+            if value == MISSING:
+                problems.append(f"{key} is not set")
+            else:
+                shown = "" if isinstance(value, dict) else f" (got {value!r})"
+                problems.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}{shown}")
+        raise ConfigError("; ".join(problems) + ".") from error
+
+
+def plain(config: DictConfig, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Resolve the whole tree to plain values.
+
+    Parameters
+    ----------
+    config : DictConfig
+        What Hydra composed.
+    optional : tuple of str
+        Groups that may stay unset (``???``), because they only lend their values to other keys.
+
+    Raises
+    ------
+    ConfigError
+        Naming every key that is not set, or the one that refers to a key that is not.
+    """
+    unset = [key for key in sorted(OmegaConf.missing_keys(config)) if key.split(".")[0] not in optional]
+    if unset:
+        message = f"Not set: {', '.join(unset)}. Give {'it' if len(unset) == 1 else 'each'} as {unset[0]}=VALUE."
+        raise ConfigError(message)
+    try:
+        values = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "a key"
+        message = f"{key} is not set: {str(error).splitlines()[0]}. Give it as {key}=VALUE."
+        raise ConfigError(message) from error
+    return {str(key): value for key, value in values.items()}  # type: ignore[union-attr]
+
+
+def built(config: dict[str, Any], group: str) -> Any:
+    """Make the part that a group describes: ``_target_`` called with the other keys.
+
+    Raises
+    ------
+    ConfigError
+        If a key is not set, unknown to the part, or of the wrong type.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    part = config[group]
+    try:
+        return instantiate(part)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, PatronageError):
+            raise error.__cause__ from error
+        message = f"The settings of {group} do not fit: {error.__cause__ or error}."
+        raise ConfigError(message) from error
+
+
+def no_leftovers(config: dict[str, Any], known: set[str], command: str) -> None:
+    """Refuse keys at the top of the configuration that the command does not read.
+
+    Raises
+    ------
+    ConfigError
+        Naming them and what is known.
+    """
+    unknown = sorted(set(config) - known)
+    if unknown:
+        message = f"patronage {command} does not know {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
+        raise ConfigError(message)

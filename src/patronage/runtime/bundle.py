@@ -1,0 +1,227 @@
+"""The bundle: a folder that holds a whole model, and nothing that could run.
+
+::
+
+    manifest.json    format, dates, units, input and output columns, training facts, hash of every other file
+    purchase.json    parameters of the purchase model
+    spend.json       parameters of the spend model
+    churn.json       features, horizon and calibration of the churn classifier
+    churn.ubj        its trees, in XGBoost's own format
+
+Loading checks the size and SHA-256 of every file before anything is read from it. There is no pickle anywhere.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import xgboost
+
+from ..errors import BundleError
+from ..files import written_whole
+from ..schema import MODEL_INPUT, SCORE_VALUES, TableSchema
+from .bg_nbd import BetaGeoParams
+from .churn import Calibration, ChurnModel
+from .clv import ValueTerms
+from .gamma_gamma import GammaGammaParams
+from .time_unit import TimeUnit
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MEMBERS = ("purchase.json", "spend.json", "churn.json", "churn.ubj")
+LARGEST_BYTES = {
+    MANIFEST: 2**20,
+    "purchase.json": 2**16,
+    "spend.json": 2**16,
+    "churn.json": 2**24,
+    "churn.ubj": 2**30,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A fitted model: everything that scoring needs.
+
+    Attributes
+    ----------
+    purchase : BetaGeoParams
+    spend : GammaGammaParams
+    churn : ChurnModel
+    value : ValueTerms
+    as_of : date
+        Last day of the ledger that the models were fitted to.
+    time_unit : TimeUnit
+        Unit of recency and T, and of alpha.
+    horizon_days : int
+        How far scores look ahead.
+    training : mapping
+        Facts about the fit, JSON values only: ledger, cut-offs, engine, versions, metrics.
+    fingerprint : str
+        First 12 digits of the SHA-256 of the manifest; empty for a bundle not yet written.
+    """
+
+    purchase: BetaGeoParams
+    spend: GammaGammaParams
+    churn: ChurnModel
+    value: ValueTerms
+    as_of: date
+    time_unit: TimeUnit
+    horizon_days: int
+    training: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
+    """Write `bundle` as a folder, whole or not at all; an older bundle at that place is replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    folder = Path(folder)
+    churn_facts = {
+        "features": bundle.churn.features,
+        "horizon_days": bundle.churn.horizon_days,
+        "calibration": asdict(bundle.churn.calibration),
+    }
+    with written_whole(folder) as place:
+        place.mkdir()
+        _write_json(place / "purchase.json", {"kind": "bg_nbd", **asdict(bundle.purchase)})
+        _write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
+        _write_json(place / "churn.json", {"kind": "xgboost", **churn_facts})
+        bundle.churn.booster.save_model(place / "churn.ubj")
+        manifest = {
+            "format": FORMAT,
+            "as_of": bundle.as_of.isoformat(),
+            "time_unit": bundle.time_unit.value,
+            "horizon_days": bundle.horizon_days,
+            "value": asdict(bundle.value),
+            "input": _columns(MODEL_INPUT),
+            "output": _columns(SCORE_VALUES),
+            "training": dict(bundle.training),
+            "files": {name: _fingerprint(place / name) for name in MEMBERS},
+        }
+        _write_json(place / MANIFEST, manifest)
+    return folder
+
+
+def read_bundle(folder: Path | str) -> Bundle:
+    """Read a bundle after checking that it is whole and unaltered.
+
+    Raises
+    ------
+    BundleError
+        If the folder or a file is missing, a hash or size differs from the manifest, the format is not known, or a
+        value does not fit.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        message = f"No bundle at {folder}: expected a folder with {MANIFEST} and {', '.join(MEMBERS)}."
+        raise BundleError(message)
+    raw = _read_bytes(folder, MANIFEST)
+    manifest = _parse(raw, folder / MANIFEST)
+    found = manifest.get("format")
+    if found != FORMAT:
+        message = (
+            f"The bundle {folder} has format {found!r}; this version of patronage reads format {FORMAT}. "
+            "Use the version that wrote it, or train again."
+        )
+        raise BundleError(message)
+    members = {name: _checked_member(folder, name, manifest) for name in MEMBERS}
+    purchase, spend, churn = (_parse(members[name], folder / name) for name in MEMBERS[:3])
+    try:
+        return Bundle(
+            purchase=_from_fields(BetaGeoParams, purchase),
+            spend=_from_fields(GammaGammaParams, spend),
+            churn=_churn_model(churn, members["churn.ubj"]),
+            value=ValueTerms(**manifest["value"]),
+            as_of=date.fromisoformat(manifest["as_of"]),
+            time_unit=TimeUnit(manifest["time_unit"]),
+            horizon_days=int(manifest["horizon_days"]),
+            training=manifest["training"],
+            fingerprint=hashlib.sha256(raw).hexdigest()[:12],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as error:
+        message = f"The bundle {folder} holds a value that does not fit: {error!r}. Train or export it again."
+        raise BundleError(message) from error
+
+
+def _churn_model(facts: dict[str, Any], trees: bytes) -> ChurnModel:
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(trees))
+    calibration = facts["calibration"]
+    return ChurnModel(
+        booster=booster,
+        features=tuple(facts["features"]),
+        horizon_days=int(facts["horizon_days"]),
+        calibration=Calibration(
+            calibration["kind"],
+            tuple(map(float, calibration["knots_x"])),
+            tuple(map(float, calibration["knots_y"])),
+        ),
+    )
+
+
+def _from_fields(kind: type, values: dict[str, Any]) -> Any:
+    return kind(**{item.name: float(values[item.name]) for item in fields(kind)})
+
+
+def _columns(table: TableSchema) -> list[dict[str, Any]]:
+    return [asdict(column) for column in table.columns]
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def _read_bytes(folder: Path, name: str) -> bytes:
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        message = f"The bundle {folder} is incomplete: {name} is missing or not a plain file."
+        raise BundleError(message)
+    if path.stat().st_size > LARGEST_BYTES[name]:
+        message = f"{path} is larger than the {LARGEST_BYTES[name]:,} bytes that a bundle may hold there."
+        raise BundleError(message)
+    return path.read_bytes()
+
+
+def _checked_member(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+    content = _read_bytes(folder, name)
+    files = manifest.get("files")
+    stated = files.get(name) if isinstance(files, dict) else None
+    expected = stated.get("sha256") if isinstance(stated, dict) else None
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        message = (
+            f"The bundle {folder} was altered or damaged: the SHA-256 of {name} is {found[:12]}..., "
+            f"its manifest says {str(expected)[:12]}.... Do not use it; export or train it again."
+        )
+        raise BundleError(message)
+    return content
+
+
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        message = f"{path} is not valid JSON: {error}. Export or train the bundle again."
+        raise BundleError(message) from error
+    if not isinstance(value, dict):
+        message = f"{path} holds {type(value).__name__}, expected an object. Export or train the bundle again."
+        raise BundleError(message)
+    return value

@@ -1,0 +1,152 @@
+"""Purchase histories: the columns frequency, recency and T, checked, and without their repetitions.
+
+A purchase model knows of a customer only these three numbers, so customers with the same three are one case: they are
+estimated with a weight and predicted once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+FIRST_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Purchase histories of `n` customers.
+
+    Attributes
+    ----------
+    frequency : ndarray of float64, shape (n,)
+        Number of repeat purchases, whole, 0 and above.
+    recency : ndarray of float64, shape (n,)
+        Time of the last purchase after the first one, in the model's time unit; 0 where frequency is 0.
+    T : ndarray of float64, shape (n,)
+        Time of observation after the first purchase, in the model's time unit; not below recency.
+    """
+
+    frequency: FloatArray
+    recency: FloatArray
+    T: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.frequency)
+
+    def take(self, index: IndexArray) -> "Histories":
+        """Return the histories at the positions `index`."""
+        return Histories(self.frequency[index], self.recency[index], self.T[index])
+
+
+def checked_histories(
+    frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, ids: Sequence[Any] | None = None
+) -> Histories:
+    """Turn three columns into `Histories`, or refuse them with everything that is wrong.
+
+    Parameters
+    ----------
+    frequency, recency, T : array-like, shape (n,)
+        As described in `Histories`.
+    ids : sequence of length n, optional
+        Names of the rows for the error message; positions are used if there are none.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or any row is not finite, negative, has recency > T, a frequency that is not
+        whole, or purchases that contradict recency (frequency 0 with recency > 0, or the reverse). All reasons are
+        found at once, with the number of rows and the first ids of each.
+
+    Examples
+    --------
+    >>> checked_histories([2], [10.0], [8.0])
+    Traceback (most recent call last):
+        ...
+    patronage.errors.InputError: 1 of 1 purchase histories cannot be used: recency above T (1 row, first: 0). ...
+    """
+    columns = [np.asarray(column, dtype=np.float64) for column in (frequency, recency, T)]
+    x, t_x, observed = columns
+    if any(column.ndim != 1 or column.shape != x.shape for column in columns):
+        shapes = ", ".join(str(column.shape) for column in columns)
+        message = f"frequency, recency and T must be three columns of one length; got shapes {shapes}."
+        raise InputError(message)
+    finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(observed)
+    failures = {
+        "a value that is missing or not finite": ~finite,
+        "frequency negative or not whole": finite & ((x < 0) | (x != np.floor(x))),
+        "recency negative": finite & (t_x < 0),
+        "recency above T": finite & (t_x > observed),
+        "frequency 0 with recency above 0": finite & (x == 0) & (t_x > 0),
+        "frequency above 0 with recency 0": finite & (x > 0) & (t_x == 0),
+    }
+    refuse_rows(failures, what="purchase histories", ids=ids)
+    return Histories(x, t_x, observed)
+
+
+def refuse_rows(failures: dict[str, NDArray[np.bool_]], what: str, ids: Sequence[Any] | None = None) -> None:
+    """Raise one `InputError` that names every failing check, its number of rows and their first ids.
+
+    Parameters
+    ----------
+    failures : dict of str to boolean array, shape (n,)
+        Reason to the mask of rows that fail for it.
+    what : str
+        What the rows are, in the plural, for the message.
+    ids : sequence of length n, optional
+        Names of the rows; positions if there are none.
+    """
+    counts = {reason: int(mask.sum()) for reason, mask in failures.items() if mask.any()}
+    if not counts:
+        return
+    any_failure = np.logical_or.reduce(list(failures.values()))
+
+    def first(mask: NDArray[np.bool_]) -> list[str]:
+        return [str(ids[i] if ids is not None else i) for i in np.flatnonzero(mask)[:FIRST_EXAMPLES]]
+
+    parts = [
+        f"{reason} ({count:,} row{'s' if count > 1 else ''}, first: {', '.join(first(failures[reason]))})"
+        for reason, count in counts.items()
+    ]
+    message = (
+        f"{int(any_failure.sum()):,} of {len(any_failure):,} {what} cannot be used: {'; '.join(parts)}. "
+        "Correct these rows or leave them out."
+    )
+    raise InputError(message, counts=counts, first_ids=first(any_failure))
+
+
+def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Find the distinct rows of several columns of equal length.
+
+    Rows are compared by a 64-bit mix of their bits, which costs one sort; the result is then verified, and in the case
+    of a collision found again by a full lexicographic sort.
+
+    Returns
+    -------
+    first : ndarray of int, shape (m,)
+        Position of one representative of every distinct row.
+    inverse : ndarray of int, shape (n,)
+        For every row, the position of its representative within `first`.
+    """
+    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        mixed = (mixed ^ (column + 0.0).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
+    if all(np.array_equal(column[first][inverse], column, equal_nan=True) for column in columns):
+        return first, inverse
+    order = np.lexsort(columns)
+    changes = np.zeros(len(order), dtype=bool)
+    changes[:1] = True
+    for column in columns:
+        sorted_column = column[order]
+        changes[1:] |= sorted_column[1:] != sorted_column[:-1]
+    inverse = np.empty(len(order), dtype=np.intp)
+    inverse[order] = np.cumsum(changes) - 1
+    return order[changes], inverse

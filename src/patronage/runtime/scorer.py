@@ -1,0 +1,139 @@
+"""The scorer: model input in, scores out. Every way of scoring ends here, so all of them give the same numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..schema import MODEL_INPUT, SCORE_VALUES
+from . import bg_nbd, clv, gamma_gamma
+from .bundle import Bundle, read_bundle
+from .histories import FloatArray, checked_histories, distinct, refuse_rows
+
+
+class Scorer:
+    """Scores customers with one bundle.
+
+    Parameters
+    ----------
+    bundle : Bundle
+
+    Examples
+    --------
+    >>> scorer = Scorer(bundle)                       # doctest: +SKIP
+    >>> scorer.score(frame)["clv"]                    # doctest: +SKIP
+    array([12.3, 4.5])
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def score(self, table: Any) -> dict[str, FloatArray]:
+        """Score every row of a table.
+
+        Parameters
+        ----------
+        table : mapping of str to array-like, pandas, Polars or Arrow table
+            Holds the columns of `schema.MODEL_INPUT`, all numeric, in any order; others are ignored. recency and T
+            are in the bundle's time unit, as of the day for which scores are wanted.
+
+        Returns
+        -------
+        dict of str to ndarray of float64, shape (n,)
+            The columns of `schema.SCORE_VALUES`, in their order, rows as given.
+
+        Raises
+        ------
+        InputError
+            If a column is missing or not numeric, or rows hold values that cannot be; all reasons at once.
+        """
+        columns = model_input(table)
+        # Histories that repeat are computed once; monetary_value belongs to the key, because the spend model uses it.
+        keys = [columns[name] for name in ("frequency", "recency", "T", "monetary_value")]
+        first, inverse = distinct(*keys)
+        frequency, recency, T, monetary_value = (key[first] for key in keys)
+        histories = checked_histories(frequency, recency, T)
+        bundle = self.bundle
+        horizon = bundle.time_unit.from_days(bundle.horizon_days)
+        spend = gamma_gamma.expected_spend(bundle.spend, histories.frequency, monetary_value)
+        discounted = clv.discounted_purchases(
+            bundle.purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit
+        )
+        scores = {
+            "probability_alive": bg_nbd.probability_alive(bundle.purchase, histories)[inverse],
+            "probability_active": bg_nbd.probability_active(bundle.purchase, histories, horizon)[inverse],
+            "expected_purchases": bg_nbd.expected_purchases(bundle.purchase, histories, horizon)[inverse],
+            "expected_spend": spend[inverse],
+            "churn_probability": bundle.churn.churn_probability(columns),
+            "clv": clv.customer_lifetime_value(discounted, spend, bundle.value)[inverse],
+        }
+        return {name: scores[name] for name in SCORE_VALUES.names}
+
+
+def load_scorer(folder: Path | str) -> Scorer:
+    """Read a bundle and return its scorer.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is incomplete, altered or of another format.
+    """
+    return Scorer(read_bundle(folder))
+
+
+def model_input(table: Any) -> dict[str, FloatArray]:
+    """Take the columns of `schema.MODEL_INPUT` out of a table, as checked arrays.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, not numeric or of another length, or holds values that cannot be.
+    """
+    names = _column_names(table)
+    missing = [name for name in MODEL_INPUT.names if name not in names]
+    if missing:
+        message = (
+            f"The table lacks {len(missing)} of {len(MODEL_INPUT.names)} columns: {', '.join(missing)}. "
+            f"It has: {', '.join(map(str, names)) or 'none'}."
+        )
+        raise InputError(message)
+    columns = {name: _as_floats(name, table[name]) for name in MODEL_INPUT.names}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) != 1:
+        message = f"The columns differ in length: {lengths}."
+        raise InputError(message)
+    if not lengths["frequency"]:
+        return columns
+    failures = {f"{name} infinite": np.isinf(column) for name, column in columns.items()}
+    failures |= {
+        f"{column.name} missing": np.isnan(columns[column.name])
+        for column in MODEL_INPUT.columns
+        if not column.nullable
+    }
+    failures["monetary_value negative"] = columns["monetary_value"] < 0
+    refuse_rows(failures, what="rows")
+    return columns
+
+
+def _column_names(table: Any) -> list[str]:
+    # Arrow tables call them column_names (and columns the data); pandas and Polars columns; mappings keys.
+    for attribute in ("column_names", "columns", "keys"):
+        names: Any | Callable[[], Any] = getattr(table, attribute, None)
+        if names is not None:
+            return list(names() if callable(names) else names)
+    message = f"Expected a mapping of columns or a table, got {type(table).__name__}."
+    raise InputError(message)
+
+
+def _as_floats(name: str, values: Any) -> FloatArray:
+    try:
+        column = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"The column {name} is not numeric: {error}."
+        raise InputError(message) from error
+    if column.ndim != 1:
+        message = f"The column {name} must have one dimension, got shape {column.shape}."
+        raise InputError(message)
+    return column

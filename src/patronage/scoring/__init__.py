@@ -1,0 +1,1 @@
+"""Scores for a whole ledger, and the export of a scoring module."""

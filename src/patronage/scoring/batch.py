@@ -1,0 +1,131 @@
+"""Batch scoring: a ledger and a date in, one row of scores a customer out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from patronage.errors import DateError
+from patronage.features.model_input import model_input
+from patronage.files import written_whole
+from patronage.runtime.scorer import Scorer
+from patronage.schema import SCORES, ColumnType
+from patronage.summary.customer_summary import summarise
+
+ARROW_TYPES: dict[ColumnType, pa.DataType] = {
+    "string": pa.string(),
+    "date": pa.date32(),
+    "long": pa.int64(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us"),
+}
+
+ARROW_SCHEMA = pa.schema(
+    [pa.field(column.name, ARROW_TYPES[column.type], column.nullable) for column in SCORES.columns]
+)
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """A finished file of scores.
+
+    Attributes
+    ----------
+    path : Path
+    customers : int
+        Rows of the file.
+    totals : dict of str to float
+        Sums of expected_purchases and clv, and of churn_probability (expected number of churners).
+    """
+
+    path: Path
+    customers: int
+    totals: dict[str, float]
+
+
+def score_ledger(
+    transactions: Any,
+    scorer: Scorer,
+    as_of: date,
+    model_version: str,
+    out: Path | str,
+    batch_rows: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> ScoredFile:
+    """Score every customer known on a date and write a Parquet file, whole or not at all.
+
+    Parameters
+    ----------
+    transactions : ibis.Table
+        As described in `schema.TRANSACTIONS`.
+    scorer : Scorer
+    as_of : date
+        The last day whose facts count.
+    model_version : str
+        Written into every row.
+    out : path
+        The file to write; replaced if it exists.
+    batch_rows : int
+        Customers scored at once, which bounds the memory.
+    on_progress : callable, optional
+        Told the number of customers after every batch.
+
+    Returns
+    -------
+    ScoredFile
+
+    Raises
+    ------
+    DateError
+        If no customer is known on that date.
+    OutputError
+        If the file cannot be written.
+    """
+    table = scoring_input(transactions, scorer, as_of)
+    totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
+    customers = 0
+    with written_whole(out) as unfinished:
+        with pq.ParquetWriter(unfinished, ARROW_SCHEMA) as writer:
+            for batch in table.to_pyarrow_batches(chunk_size=batch_rows):
+                if not batch.num_rows:
+                    continue
+                scored = score_batch(batch, scorer, as_of, model_version)
+                writer.write_table(scored)
+                customers += scored.num_rows
+                for name in totals:
+                    totals[name] += float(np.sum(scored[name].to_numpy()))
+                if on_progress is not None:
+                    on_progress(scored.num_rows)
+        if not customers:
+            message = f"No customer had made a purchase by {as_of}: there is nobody to score."
+            raise DateError(message)
+    return ScoredFile(path=Path(out), customers=customers, totals=totals)
+
+
+def scoring_input(transactions: Any, scorer: Scorer, as_of: date) -> Any:
+    """The table that is scored: customer_id and `schema.MODEL_INPUT`, in order of customer_id (an Ibis table)."""
+    summary = summarise(transactions, as_of=as_of, time_unit=scorer.bundle.time_unit)
+    return model_input(transactions, summary.table, as_of).order_by("customer_id")
+
+
+def score_batch(batch: pa.RecordBatch, scorer: Scorer, as_of: date, model_version: str) -> pa.Table:
+    """Score the customers of one batch of `scoring_input`, as `schema.SCORES`."""
+    columns: dict[str, Any] = scorer.score(dict(_named_columns(batch)))
+    columns |= {
+        "customer_id": batch.column("customer_id"),
+        "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), batch.num_rows),
+        "horizon_days": pa.repeat(pa.scalar(scorer.bundle.horizon_days, pa.int64()), batch.num_rows),
+        "model_version": pa.repeat(pa.scalar(model_version), batch.num_rows),
+    }
+    return pa.table([columns[name] for name in SCORES.names], schema=ARROW_SCHEMA)
+
+
+def _named_columns(batch: pa.RecordBatch) -> Iterator[tuple[str, Any]]:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name != "customer_id":
+            yield name, column.to_numpy(zero_copy_only=False)

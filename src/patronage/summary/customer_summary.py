@@ -1,0 +1,98 @@
+"""frequency, recency, T and monetary_value of every customer, as of a date that is always stated.
+
+All four follow Fader, Hardie and Lee (2005): purchases of one day are one purchase, the first purchase starts the clock
+and is counted neither in frequency nor in monetary value.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from patronage.ledger.purchases import purchase_days
+from patronage.runtime.time_unit import TimeUnit
+from patronage.schema import SUMMARY
+
+
+@dataclass(frozen=True)
+class CustomerSummary:
+    """A summary and what it depends on.
+
+    Attributes
+    ----------
+    table : ibis.Table
+        As described in `schema.SUMMARY`, one row for every customer with a purchase up to `as_of`.
+    as_of : date
+        The last day whose facts are in it.
+    time_unit : TimeUnit
+        Unit of recency and T.
+    """
+
+    table: Any
+    as_of: date
+    time_unit: TimeUnit
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table, indexed by customer_id in ascending order, with ``attrs`` as_of and time_unit."""
+        frame: pd.DataFrame = self.table.order_by("customer_id").execute().set_index("customer_id")
+        frame.attrs = {"as_of": self.as_of.isoformat(), "time_unit": self.time_unit.value}
+        return frame
+
+    def histories(self) -> pd.DataFrame:
+        """Distinct histories with their number of customers: all that a purchase model needs.
+
+        Returns
+        -------
+        DataFrame
+            frequency, recency, T, n_customers; ordered by the first three.
+        """
+        counted = self.table.group_by("frequency", "recency", "T").aggregate(n_customers=_.count())
+        frame: pd.DataFrame = counted.order_by("frequency", "recency", "T").execute()
+        return frame
+
+
+def summarise(transactions: Any, as_of: date, time_unit: TimeUnit | str = TimeUnit.WEEK) -> CustomerSummary:
+    """Summarise the purchases of every customer up to a date.
+
+    Parameters
+    ----------
+    transactions : ibis.Table
+        As described in `schema.TRANSACTIONS`.
+    as_of : date
+        The last day whose facts count. Customers whose first purchase lies later are not in the result.
+    time_unit : {"day", "week", "year"}
+        Unit of recency and T, which stay fractions: 10 days are 1.43 weeks.
+
+    Returns
+    -------
+    CustomerSummary
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from patronage import CdnowSource, open_ledger, summarise
+    >>> ledger = open_ledger(CdnowSource())
+    >>> summarise(ledger.transactions, as_of=date(1997, 9, 30)).to_pandas().iloc[1].round(2).to_dict()
+    {'frequency': 0.0, 'recency': 0.0, 'T': 37.29, 'monetary_value': 0.0}
+    """
+    unit = TimeUnit(time_unit)
+    days = purchase_days(transactions, until=as_of)
+    days = days.mutate(first_day=_.day.min().over(group_by="customer_id"))
+    by_customer = days.group_by("customer_id").aggregate(
+        frequency=_.count() - 1,
+        first_day=_.day.min(),
+        last_day=_.day.max(),
+        repeat_spend=_.spend.sum(where=_.day > _.first_day),
+    )
+    by_customer = by_customer.mutate(as_of=ibis.date(as_of.isoformat()))
+    table = by_customer.select(
+        "customer_id",
+        frequency=_.frequency.cast("int64"),
+        recency=_.last_day.delta(_.first_day, unit="day").cast("float64") / unit.days,
+        T=_.as_of.delta(_.first_day, unit="day").cast("float64") / unit.days,
+        monetary_value=ibis.ifelse(_.frequency > 0, _.repeat_spend / _.frequency, 0.0),
+    )
+    return CustomerSummary(table=table.select(*SUMMARY.names), as_of=as_of, time_unit=unit)

@@ -1,0 +1,33 @@
+"""The MLflow model, from code: MLflow runs this file when the model is loaded; nothing was pickled.
+
+The runtime that predicts is not the installed package but the copy of it that was stored with the model, under a name
+that carries its fingerprint, so a model keeps giving the scores that it was evaluated with.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+
+class PatronageModel(PythonModel):
+    """Model input in, scores out, by the scorer of the stored bundle."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the bundle with the stored runtime."""
+        runtime = import_module(f"{context.model_config['runtime']}.runtime.scorer")
+        self.scorer = runtime.load_scorer(context.artifacts["bundle"])
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002  (MLflow's signature)
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
+        """Score every row, keeping the index."""
+        return pd.DataFrame(self.scorer.score(model_input), index=model_input.index)
+
+
+mlflow.models.set_model(PatronageModel())

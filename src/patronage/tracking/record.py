@@ -1,0 +1,165 @@
+"""The record of a training run: one call writes all of it, and registers the model last.
+
+Everything is computed before the first line is written, so a training that fails leaves no run behind, and a record
+that fails half-way leaves a run marked FAILED and no registered model.
+"""
+
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from patronage import __version__
+from patronage.tracking.pyfunc import log_bundle
+from patronage.tracking.registry import CHALLENGER, register
+from patronage.tracking.store import TrackingStore
+
+TABLES_FOLDER = "tables"
+FIGURES_FOLDER = "figures"
+CONFIG_ARTIFACT = "config.json"
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What is worth keeping of a training run.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run.
+    started : datetime
+        When the work began.
+    config : mapping
+        The whole configuration, nested.
+    metrics : mapping of str to float
+    tables : mapping of str to DataFrame
+        Stored as CSV under ``tables/``.
+    figures : Path
+        Folder of PNG files, stored under ``figures/``.
+    bundle_folder : Path
+        The bundle, written.
+    dataset : DataFrame
+        Model input of the customers that the model was evaluated on, for the run's dataset.
+    dataset_name, dataset_source, dataset_digest : str
+    tags : mapping of str to str
+    """
+
+    name: str
+    started: datetime
+    config: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tables: Mapping[str, pd.DataFrame]
+    figures: Path
+    bundle_folder: Path
+    dataset: pd.DataFrame
+    dataset_name: str
+    dataset_source: str
+    dataset_digest: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """Where a recorded model is found.
+
+    Attributes
+    ----------
+    run_id, version : str
+    aliases : tuple of str
+        Aliases that the version was given.
+    """
+
+    run_id: str
+    version: str
+    aliases: tuple[str, ...]
+
+
+def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedModel:
+    """Write a training run to the store and register its model.
+
+    Returns
+    -------
+    RecordedModel
+
+    Raises
+    ------
+    OutputError
+        If the store cannot be written.
+    """
+    mlflow = store.connect(create=True)
+    experiment_id = store.experiment_id(mlflow)
+    with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
+        mlflow.set_tags({**record.tags, **_code_version(), "patronage.started": record.started.isoformat()})
+        mlflow.log_params(flatten(record.config))
+        mlflow.log_dict(dict(record.config), CONFIG_ARTIFACT)
+        mlflow.log_metrics(dict(record.metrics))
+        _log_dataset(mlflow, record)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, table in record.tables.items():
+                table.to_csv(Path(folder) / f"{name}.csv", index=False)
+            mlflow.log_artifacts(folder, TABLES_FOLDER)
+        mlflow.log_artifacts(str(record.figures), FIGURES_FOLDER)
+        info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
+    version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
+    return RecordedModel(run_id=run.info.run_id, version=version, aliases=(CHALLENGER, *aliases))
+
+
+def log_report(store: TrackingStore, run_id: str, folder: Path) -> None:
+    """Add a finished report to the run that it reports on."""
+    mlflow = store.connect()
+    mlflow.tracking.MlflowClient().log_artifacts(run_id, str(folder), "report")
+
+
+def read_tables(store: TrackingStore, run_id: str) -> dict[str, pd.DataFrame]:
+    """Read back the tables of a run, by name."""
+    mlflow = store.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        place = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=TABLES_FOLDER, dst_path=folder)
+        return {path.stem: pd.read_csv(path) for path in sorted(Path(place).glob("*.csv"))}
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested configuration to ``group.key`` parameters.
+
+    Examples
+    --------
+    >>> flatten({"dates": {"horizon_days": 91}, "seed": 0})
+    {'dates.horizon_days': 91, 'seed': 0}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _log_dataset(mlflow: Any, record: TrainingRecord) -> None:
+    with warnings.catch_warnings():
+        # MLflow offers two sources of the same class for a local path and says that it chooses one of them.
+        warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted in multiple ways")
+        dataset = mlflow.data.from_pandas(
+            record.dataset,
+            source=record.dataset_source,
+            name=record.dataset_name,
+            digest=record.dataset_digest[:36],
+        )
+    mlflow.log_input(dataset, context="holdout", tags={"sha256": record.dataset_digest})
+
+
+def _code_version() -> dict[str, str]:
+    """Version of the package and, in a checkout, the commit."""
+    versions = {"patronage.version": __version__}
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return versions
+    return {**versions, "mlflow.source.git.commit": commit}

@@ -1,0 +1,1 @@
+"""Money: what expected purchases are worth today."""

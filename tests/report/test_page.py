@@ -1,0 +1,283 @@
+"""The report is one file that opens offline, draws every chart, and treats names as text."""
+
+import dataclasses
+import html
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from patronage import schema
+from patronage.errors import ContractError, OutputError
+from patronage.report import page
+
+CHROMIUM = next(
+    (path for path in ["/usr/bin/chromium", shutil.which("chromium")] if path and Path(path).exists()), None
+)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+WIDTHS = pytest.mark.parametrize("width", [1200, 390])
+
+EVIL = "</script><script>window.attacked = 1</script>"
+EVIL_IMAGE = "<img src=x onerror='window.attacked = 1'>"
+
+
+def written(tables, folder):
+    target = folder / "report.html"
+    page.write_report(tables, target)
+    return target
+
+
+def text_of(tables, folder):
+    return html.unescape(written(tables, folder).read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def visit(browser, target, width=1200):
+    """Open the file, wait until every chart is drawn; return the tab, its complaints and its requests."""
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    complaints, requests = [], []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(target.as_uri())
+    tab.wait_for_function(
+        "() => [...document.querySelectorAll('.chart')].every(c => c.querySelector('svg.marks, canvas'))",
+        timeout=20_000,
+    )
+    return tab, complaints, requests
+
+
+@pytest.mark.browser
+@needs_chromium
+@WIDTHS
+def test_every_chart_is_drawn_without_complaint_or_network(browser, tables, tmp_path, width):
+    target = written(tables, tmp_path)
+    tab, complaints, requests = visit(browser, target, width)
+    sizes = tab.evaluate(
+        "[...document.querySelectorAll('.chart')].map(chart => {"
+        "  const box = chart.querySelector('svg.marks, canvas').getBoundingClientRect();"
+        "  return [chart.id, box.width, box.height, box.right]; })"
+    )
+    assert [stem for stem, *_ in sizes] == list(page.charts(tables))
+    assert all(chart_width > 150 and height > 100 for _, chart_width, height, _ in sizes)
+    assert all(right <= width for *_, right in sizes)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    assert requests == [target.as_uri()]
+    tab.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_charts_can_be_saved_and_the_file_names_them(browser, tables, tmp_path):
+    tab, complaints, _ = visit(browser, written(tables, tmp_path))
+    tab.click("#frequency summary")
+    choices = tab.locator("#frequency .vega-actions a")
+    assert choices.all_inner_texts() == ["Save as SVG", "Save as PNG"]
+    with tab.expect_download() as download:
+        choices.nth(1).click()
+    assert download.value.suggested_filename == "frequency.png"
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    assert complaints == []
+    tab.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_names_from_outside_stay_text(browser, tables, tmp_path):
+    scores = tables.scores.copy()
+    scores.loc[scores["clv"].idxmax(), "customer_id"] = EVIL
+    scores.loc[scores["clv"].nlargest(2).index[1], "customer_id"] = EVIL_IMAGE
+    hostile = dataclasses.replace(
+        tables,
+        scores=scores,
+        facts={EVIL: EVIL_IMAGE, "currency": EVIL},
+        metrics=tables.metrics.replace("bg_nbd", EVIL),
+        churn_calibration=tables.churn_calibration.replace("classifier", EVIL),
+        churn_gain=tables.churn_gain.replace("classifier", EVIL_IMAGE),
+    )
+    tab, complaints, requests = visit(browser, written(hostile, tmp_path))
+    assert tab.evaluate("window.attacked") is None
+    assert tab.locator("main img").count() == 0
+    assert tab.locator("tbody th", has_text=EVIL).count() >= 1
+    assert tab.locator("tbody th", has_text=EVIL_IMAGE).count() >= 1
+    assert EVIL in tab.inner_text("#churn_calibration")
+    assert complaints == []
+    assert len(requests) == 1
+    tab.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_headings_tables_and_charts_are_named_for_screen_readers(browser, tables, tmp_path):
+    tab, *_ = visit(browser, written(tables, tmp_path))
+    levels = tab.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert tab.evaluate("[...document.querySelectorAll('th')].every(th => th.scope)")
+    assert tab.evaluate("[...document.querySelectorAll('table')].every(t => t.caption)")
+    labels = tab.evaluate("[...document.querySelectorAll('.chart-wrapper')].map(c => c.ariaLabel)")
+    assert "Over the holdout the model expected" in labels[0]
+    assert len(set(labels)) == len(labels)
+    tab.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("customers", [0, 1, 3])
+def test_few_customers(browser, make_tables, tmp_path, customers):
+    tab, complaints, _ = visit(browser, written(make_tables(customers), tmp_path))
+    assert tab.locator(".chart").count() == (7 if customers else 6)
+    assert complaints == []
+    tab.close()
+
+
+def test_readings_are_computed_from_the_tables(tables, tmp_path):
+    tracking = tables.tracking.copy()
+    holdout = tracking["is_holdout"] == 1
+    tracking.loc[holdout, "expected_incremental"] = 3104 / holdout.sum()
+    tracking.loc[holdout, "actual_incremental"] = 3310 / holdout.sum()
+    text = text_of(dataclasses.replace(tables, tracking=tracking), tmp_path)
+    assert "Over the holdout the model expected 3,104 repeat purchases; 3,310 came (−6.2\u00a0%)." in text
+    assert "The model expected 1,389 customers not to come back up to the cut-off; 1,411 did not" in text
+    assert "by chance, 20 %" in text
+
+
+def test_gain_reading_interpolates(tmp_path):
+    gain = pd.DataFrame({"model": "m", "share_contacted": [0.1, 0.3, 1.0], "share_of_churners": [0.2, 0.5, 1.0]})
+    tables = dataclasses.replace(empty_tables(), churn_gain=gain)
+    sentence = "Of all churners, the riskiest 20 % of customers hold: 35.0\u00a0% by m; by chance, 20 %."
+    assert sentence in text_of(tables, tmp_path)
+
+
+def test_calibration_reading_is_weighted_by_customers(tmp_path):
+    rows = [
+        ("m", 1, 300, 0.2, 0.3, 0.25, 0.35),
+        ("m", 2, 100, 0.6, 0.5, 0.4, 0.6),
+        ("b", 1, 9, 0.9, 0.1, 0.0, 0.2),
+    ]
+    table = pd.DataFrame(rows, columns=schema.CHURN_CALIBRATION.names)
+    text = text_of(dataclasses.replace(empty_tables(), churn_calibration=table), tmp_path)
+    assert "By m, 30.0\u00a0% of 400 customers were to churn; 35.0\u00a0% did. In 1 of 2 bins" in text
+
+
+def test_headline_figures(tables):
+    figures = dict(page.headline_figures(tables))
+    scores = tables.scores
+    top = scores["clv"].nlargest(40).sum() / scores["clv"].sum()
+    leaving = scores["churn_probability"].sum()
+    assert figures["Customers scored"] == "200"
+    assert figures["Expected purchase days in 91 days"] == f"{scores['expected_purchases'].sum():,.0f}"
+    assert figures["Total CLV (money)"] == f"{scores['clv'].sum():,.0f}"
+    assert figures["Share of CLV in the top 20 %"] == f"{100 * top:.1f}\u00a0%"
+    assert figures[f"Expected to churn ({100 * leaving / 200:.1f}\u00a0% of customers)"] == f"{leaving:,.0f}"
+
+
+def test_metrics_stand_side_by_side_with_a_dash_for_the_undefined(tables):
+    by_task = {part["task"]: part for part in page.metric_tables(tables.metrics)}
+    assert list(by_task) == ["purchases", "value", "churn"]
+    assert by_task["churn"]["models"] == ["classifier", "days_since_last_purchase"]
+    assert by_task["churn"]["rows"] == [("roc_auc", ["0.7811", "0.7714"]), ("log_loss", ["0.4872", "—"])]
+    assert dict(by_task["purchases"]["rows"])["expected_total"] == ["1,728", "2,930"]
+
+
+def test_a_measure_that_a_baseline_lacks_is_a_dash():
+    metrics = pd.DataFrame(
+        [("churn", "a", "auc", 0.5), ("churn", "b", "lift", None)], columns=schema.METRICS.names, dtype=object
+    )
+    (table,) = page.metric_tables(metrics)
+    assert table["rows"] == [("auc", ["0.5", "—"]), ("lift", ["—", "—"])]
+
+
+def test_lists_hold_the_ten_highest(tables, tmp_path):
+    valuable, at_risk = (part.split("</table>")[0] for part in text_of(tables, tmp_path).split("<tbody>")[4:6])
+    scores = tables.scores.assign(risk=tables.scores["clv"] * tables.scores["churn_probability"])
+    for listed, column in [(valuable, "clv"), (at_risk, "risk")]:
+        ids = [row.split("<")[0] for row in listed.split('<th scope="row">')[1:]]
+        assert ids == scores.nlargest(10, column)["customer_id"].tolist()
+
+
+def test_glossary_is_the_schema(tables, tmp_path):
+    text = text_of(tables, tmp_path)
+    for column in schema.SCORES.columns:
+        assert column.name in text
+        assert column.meaning in text
+    assert "Under BG/NBD it is 1 for every customer without a repeat purchase" in text
+
+
+def test_zero_total_value(tables, tmp_path):
+    worthless = dataclasses.replace(tables, scores=tables.scores.assign(clv=0.0))
+    text = text_of(worthless, tmp_path)
+    assert "The total CLV is zero, so no customer holds a share of it." in text
+    assert dict(page.headline_figures(worthless))["Share of CLV in the top 20 %"] == "—"
+
+
+def empty_tables():
+    names = {
+        "tracking": schema.TRACKING_CURVE,
+        "frequency": schema.FREQUENCY_HISTOGRAM,
+        "churn_calibration": schema.CHURN_CALIBRATION,
+        "churn_gain": schema.CHURN_GAIN,
+        "purchase_deciles": schema.DECILES,
+        "value_deciles": schema.DECILES,
+        "metrics": schema.METRICS,
+        "scores": schema.SCORES,
+    }
+    return page.ReportTables(**{name: pd.DataFrame(columns=list(table.names)) for name, table in names.items()})
+
+
+def test_tables_without_rows_are_named(tmp_path):
+    tables = empty_tables()
+    assert page.charts(tables) == {}
+    text = text_of(tables, tmp_path)
+    assert "these tables have no rows: tracking, frequency, churn calibration, churn gain" in text
+    assert "No measures were taken." in text
+    assert "Nothing is recorded about the model." in text
+
+
+def test_a_missing_column_is_refused(tables):
+    with pytest.raises(ContractError, match=r"The table scores lacks the columns clv of its schema"):
+        dataclasses.replace(tables, scores=tables.scores.drop(columns="clv"))
+
+
+def test_undefined_figures_are_dashes():
+    assert page.figure(np.nan) == page.percent(np.inf) == "—"
+    assert page.figure(-1234.5) == "−1,234"
+    assert page.percent(-0.0616, signed=True) == "−6.2\u00a0%"
+
+
+def test_the_page_holds_no_address_to_load_from(tables, tmp_path):
+    text = written(tables, tmp_path).read_text("utf-8")
+    for reference in ["<link", "src=", "@import", "url("]:
+        assert reference not in text.split("<script>")[0]
+    assert "default-src 'none'" in text
+    assert text.count("vegaEmbed(place") == 1
+
+
+def test_pictures_are_written_under_their_stems(tables, tmp_path):
+    charts = page.charts(tables)
+    files = page.write_pngs(charts, tmp_path / "pictures")
+    assert [file.stem for file in files] == list(charts)
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+    assert sorted((tmp_path / "pictures").iterdir()) == sorted(files)
+
+
+def test_an_unwritable_place_is_an_output_error(tables, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        page.write_report(tables, tmp_path / "file" / "report.html")
+    with pytest.raises(OutputError):
+        page.write_pngs(page.charts(tables), tmp_path / "file" / "pictures")
