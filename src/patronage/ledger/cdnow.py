@@ -1,8 +1,8 @@
 """The CDNOW log: every purchase of 23,570 new customers of a music shop, January 1997 to June 1998.
 
 The file ships with the package ``lifetimes``. It is the data set on which the models of this field were published
-(Fader and Hardie 2001, Interfaces 31(3)). Of its 69,659 transactions 80 have the amount 0; customers of the "1/10
-sample" of the literature are every tenth of it.
+(Fader and Hardie 2001, Interfaces 31(3)). Of its 69,659 transactions 80 have the amount 0. The "1/10 sample" of the
+literature is 2,357 of its customers.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from patronage.ledger import raw_tables
 from patronage.ledger.source import RawTransactions
 
 _READ = """
-    CREATE OR REPLACE TABLE {rows} AS
+    CREATE OR REPLACE TEMP TABLE {rows} AS
     SELECT fields[1] AS customer_id, fields[2] AS timestamp, fields[4] AS amount,
            'CDNOW_master.txt' AS source_file, source_row
     FROM (
@@ -57,7 +57,7 @@ class CdnowSource:
     def read(self, connection: Any) -> RawTransactions:
         """Load the log; see `TransactionSource.read`."""
         path = self._path()
-        connection.raw_sql(_READ.format(rows=raw_tables.ROWS, path=raw_tables.literal(str(path))))
+        connection.raw_sql(_READ.format(rows=raw_tables.ROWS, path=raw_tables.file_literal(path)))
         raw_tables.create_unreadable(connection)
         return raw_tables.raw_transactions(connection, "%Y%m%d", [path])
 

@@ -71,16 +71,16 @@ REASONS = tuple(_CHECKS)
 def _customer_id(column: Any) -> Any:
     """Ids as text: whole floats (ids that once had gaps) lose their ``.0``; blanks are missing."""
     if column.type().is_floating():
-        whole = column.notnull() & ~column.isnan() & ~column.isinf() & (column == column.floor())
-        column = ibis.ifelse(whole, column.try_cast("int64").cast("string"), column.cast("string"))
-        return column.nullif("nan")
+        whole = column.try_cast("int64")
+        text = ibis.ifelse(whole.cast("float64") == column.cast("float64"), whole.cast("string"), column.cast("string"))
+        return text.nullif("nan")
     text = column.cast("string").strip()
     return text.nullif("")
 
 
 def _timestamp(column: Any, pattern: str | None) -> Any:
     if column.type().is_temporal():
-        return column.cast("timestamp")
+        return column.try_cast("timestamp")
     text = column.cast("string").strip()
     return text.try_cast("timestamp") if pattern is None else _try_strptime(text, pattern)
 

@@ -1,7 +1,8 @@
 """Transactions from CSV or Parquet: one file, a folder of them, or a glob."""
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,10 @@ import duckdb
 
 from patronage.errors import ConfigError, ContractError, SourceError
 from patronage.ledger import raw_tables
-from patronage.ledger.raw_tables import ROWS, UNREADABLE, literal, quoted
+from patronage.ledger.common_types import cast_expression, common_casts
+from patronage.ledger.csv_file import csv_header, is_gzip
+from patronage.ledger.csv_rejects import SCAN_OPTIONS, forget_rejects, keep_rejects
+from patronage.ledger.raw_tables import ROWS, file_literal, literal, quoted
 from patronage.ledger.source import RawTransactions
 from patronage.schema import TRANSACTIONS
 
@@ -20,13 +24,28 @@ SUFFIXES: dict[str, FileFormat] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Scan:
+    """How DuckDB reads one file: our column names to its columns there and to their types.
+
+    `csv_columns` is the number of columns of a CSV file, 0 for Parquet.
+    """
+
+    path: Path
+    sql: str
+    columns: dict[str, str]
+    types: dict[str, str]
+    csv_columns: int = 0
+
+
 class FilesSource:
     """CSV or Parquet files of one layout.
 
     Parameters
     ----------
     path : str
-        A file, a folder (searched through, with its sub-folders), or a glob such as ``data/2024-*.csv``.
+        A file, a folder (searched through, with its sub-folders, but for hidden ones, whose names begin with a dot),
+        or a glob such as ``data/2024-*.csv``.
     columns : mapping of str to str
         Our name to the file's: ``customer_id``, ``timestamp`` and ``amount`` are required.
     timestamp_format : str, optional
@@ -41,7 +60,8 @@ class FilesSource:
     Raises
     ------
     ConfigError
-        If the mapping lacks a required column or names one that the ledger does not know.
+        If the mapping lacks a required column or names one that the ledger does not know, or the delimiter is not
+        one character.
     """
 
     def __init__(
@@ -64,6 +84,9 @@ class FilesSource:
         if file_format not in (None, "csv", "parquet"):
             message = f"ledger.file_format must be csv, parquet or null, got {file_format!r}."
             raise ConfigError(message)
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            message = f"ledger.delimiter must be one character, not a quote or a line end, got {delimiter!r}."
+            raise ConfigError(message)
         self.name = name
         self.location = str(path)
         self.columns = dict(columns)
@@ -75,27 +98,25 @@ class FilesSource:
         """Load all files; see `TransactionSource.read`."""
         files = self._files()
         raw_tables.create_unreadable(connection)
-        connection.raw_sql(f"DROP TABLE IF EXISTS {ROWS}")
+        scans = []
         for path in files:
-            try:
-                if self._format_of(path) == "csv":
-                    self._load_csv(connection, path)
-                else:
-                    self._load_parquet(connection, path)
-            except duckdb.Error as error:
-                first_line = str(error).splitlines()[0]
-                message = f"{path} cannot be read: {first_line}. Check the format and the delimiter of the file."
-                raise SourceError(message) from error
+            with _readable(path):
+                scans.append(self._scan(connection, path))
+        casts = common_casts({scan.path: scan.types for scan in scans}, self.columns, self._timestamp_format)
+        for number, scan in enumerate(scans):
+            with _readable(scan.path):
+                _load(connection, scan, casts, first=number == 0)
         return raw_tables.raw_transactions(connection, self._timestamp_format, files)
 
     def _files(self) -> list[Path]:
         path = Path(self.location)
         if path.is_dir():
-            found = [file for file in path.rglob("*") if file.is_file() and self._known(file)]
-        elif has_magic(self.location):
-            found = [Path(file) for file in glob(self.location, recursive=True) if Path(file).is_file()]  # noqa: PTH207
+            found = [file for file in path.rglob("*") if file.is_file() and self._known(file.relative_to(path))]
         elif path.is_file():
             found = [path]
+        elif has_magic(self.location):
+            matches = {Path(file) for file in glob(self.location, recursive=True)}  # noqa: PTH207
+            found = [file for file in matches if file.is_file()]
         else:
             message = f"The ledger file {path.absolute()} does not exist. Set ledger.path to a file, folder or glob."
             raise SourceError(message)
@@ -111,7 +132,8 @@ class FilesSource:
         return sorted(found)
 
     def _known(self, file: Path) -> bool:
-        return any(file.name.lower().endswith(suffix) for suffix in SUFFIXES)
+        hidden = any(part.startswith(".") for part in file.parts)
+        return not hidden and file.name.lower().endswith(tuple(SUFFIXES))
 
     def _format_of(self, file: Path) -> FileFormat:
         if self._file_format:
@@ -122,61 +144,83 @@ class FilesSource:
         message = f"Cannot tell the format of {file} from its name: set ledger.file_format to csv or parquet."
         raise SourceError(message)
 
-    def _load_csv(self, connection: Any, path: Path) -> None:
-        header = self._csv_header(path)
-        self._require_columns(path, header)
-        types = "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header) + "}"
-        scan = (
-            f"read_csv({literal(str(path))}, columns = {types}, header = true, auto_detect = false, "
-            f"delim = {literal(self._delimiter)}, quote = '\"', escape = '\"', null_padding = false, "
-            "store_rejects = true)"
+    def _scan(self, connection: Any, path: Path) -> _Scan:
+        return self._scan_csv(path) if self._format_of(path) == "csv" else self._scan_parquet(connection, path)
+
+    def _scan_csv(self, path: Path) -> _Scan:
+        header = csv_header(path, self._delimiter)
+        self._require_columns(path, header, header)
+        # By position: a header may hold empty names, and names that differ by case only.
+        types = "{" + ", ".join(f"'column_{position}': 'VARCHAR'" for position in range(len(header))) + "}"
+        compression = "gzip" if is_gzip(path) else "none"
+        return _Scan(
+            path=path,
+            sql=(
+                f"read_csv({file_literal(path)}, columns = {types}, header = true, auto_detect = false, "
+                f"delim = {literal(self._delimiter)}, quote = '\"', escape = '\"', null_padding = false, "
+                f"compression = '{compression}', {SCAN_OPTIONS})"
+            ),
+            columns={ours: f"column_{header.index(theirs)}" for ours, theirs in self.columns.items()},
+            types=dict.fromkeys(self.columns, "VARCHAR"),
+            csv_columns=len(header),
         )
-        self._insert(connection, path, scan)
-        # DuckDB keeps the lines that it could not split in tables of its own, for the scans of this connection.
-        connection.raw_sql(f"""
-            INSERT INTO {UNREADABLE}
-            SELECT {literal(str(path))}, line, 'unreadable line: ' ||
-                   lower(string_agg(DISTINCT error_type::VARCHAR, ', ')), any_value(csv_line)
-            FROM reject_errors GROUP BY file_id, line
-        """)
-        connection.raw_sql("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
-    def _csv_header(self, path: Path) -> list[str]:
-        import gzip
+    def _scan_parquet(self, connection: Any, path: Path) -> _Scan:
+        import pyarrow.parquet
 
-        opened = gzip.open if path.suffix.lower() == ".gz" else open
-        try:
-            with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-                header = next(csv.reader(file, delimiter=self._delimiter), [])
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            message = f"{path} is not a CSV file in UTF-8: {error}. Convert it, or set ledger.file_format."
-            raise SourceError(message) from error
-        if not any(name.strip() for name in header):
-            message = f"{path} has no header line with column names."
-            raise SourceError(message)
-        doubled = sorted({name for name in header if header.count(name) > 1})
+        sql = f"read_parquet({file_literal(path)})"
+        types = {row[0]: row[1] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {sql}").fetchall()}
+        # DuckDB renames the second of two columns whose names differ by case only, and says nothing.
+        stored = [name.lower() for name in pyarrow.parquet.read_schema(path).names]
+        doubled = [name for name in self.columns.values() if stored.count(name.lower()) > 1]
+        self._require_columns(path, list(types), doubled * 2)
+        return _Scan(
+            path=path,
+            sql=sql,
+            columns={ours: quoted(theirs) for ours, theirs in self.columns.items()},
+            types={ours: types[theirs] for ours, theirs in self.columns.items()},
+        )
+
+    def _require_columns(self, path: Path, names: list[str], stored: list[str]) -> None:
+        doubled = sorted({name for name in self.columns.values() if stored.count(name) > 1})
         if doubled:
             message = f"{path} names these columns more than once: {', '.join(doubled)}. Rename them."
             raise ContractError(message)
-        return header
-
-    def _load_parquet(self, connection: Any, path: Path) -> None:
-        scan = f"read_parquet({literal(str(path))})"
-        names = [row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
-        self._require_columns(path, names)
-        self._insert(connection, path, scan)
-
-    def _require_columns(self, path: Path, names: list[str]) -> None:
         lacking = [f"{wanted} (for {ours})" for ours, wanted in self.columns.items() if wanted not in names]
         if lacking:
+            present = ", ".join(name if name and name == name.strip() else repr(name) for name in names)
             message = (
                 f"{path} lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}. "
-                f"It has: {', '.join(names)}. Set ledger.columns to the names in the file."
+                f"It has: {present}. Set ledger.columns to the names in the file."
             )
             raise ContractError(message)
 
-    def _insert(self, connection: Any, path: Path, scan: str) -> None:
-        wanted = ", ".join(f"{quoted(theirs)} AS {ours}" for ours, theirs in self.columns.items())
-        select = f"SELECT {wanted}, {literal(str(path))} AS source_file, row_number() OVER () AS source_row FROM {scan}"
-        exists = ROWS in connection.list_tables()
-        connection.raw_sql(f"INSERT INTO {ROWS} BY NAME {select}" if exists else f"CREATE TABLE {ROWS} AS {select}")
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a file into a `SourceError`."""
+    try:
+        yield
+    except duckdb.Error as error:
+        first_line = str(error).splitlines()[0].rstrip(".")
+        hint = (
+            "Its lines seem to end in several ways (LF, CR LF, CR): write it with one."
+            if "state machine" in first_line
+            else "Check the format and the delimiter of the file."
+        )
+        message = f"{path} cannot be read: {first_line}. {hint}"
+        raise SourceError(message) from error
+
+
+def _load(connection: Any, scan: _Scan, casts: dict[str, str | None], first: bool) -> None:
+    wanted = ", ".join(
+        f"{cast_expression(column, scan.types[ours], casts[ours])} AS {ours}" for ours, column in scan.columns.items()
+    )
+    source_file = literal(str(scan.path))
+    select = f"SELECT {wanted}, {source_file} AS source_file, row_number() OVER () AS source_row FROM {scan.sql}"
+    forget_rejects(connection)
+    connection.raw_sql(
+        f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {select}" if first else f"INSERT INTO {ROWS} BY NAME {select}"
+    )
+    if scan.csv_columns:
+        keep_rejects(connection, scan.path, scan.sql, scan.csv_columns)

@@ -11,6 +11,7 @@ from patronage.errors import ContractError, DateError, SourceError
 from patronage.files import written_whole
 from patronage.ledger.backend import connect_duckdb
 from patronage.ledger.contract import REASONS, check_timestamp_format, checked_rows
+from patronage.ledger.raw_tables import quoted
 from patronage.ledger.source import TransactionSource
 from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.schema import TRANSACTIONS
@@ -93,7 +94,7 @@ class Ledger:
         if not self.account.rows_set_aside:
             return None
         with written_whole(path) as unfinished:
-            self.set_aside.to_parquet(unfinished)
+            self.set_aside.order_by("source_file", "source_row").to_parquet(unfinished)
         return Path(path)
 
 
@@ -126,11 +127,11 @@ def open_ledger(
     connection = connect_duckdb() if connection is None else connection
     raw = source.read(connection)
     check_timestamp_format(raw.timestamp_format, connection)
-    checked = connection.create_table("checked_transactions", checked_rows(raw, source), overwrite=True)
-    set_aside = connection.create_table("set_aside_transactions", _set_aside(checked, raw.unreadable), overwrite=True)
-    used = checked.filter(~_any_reason(checked)).select(*TRANSACTIONS.names)
-    transactions = connection.create_table("transactions", used, overwrite=True)
+    checked = _kept(connection, "checked", checked_rows(raw, source))
+    set_aside = _kept(connection, "set_aside", _set_aside(checked, raw.unreadable))
+    transactions = _kept(connection, "transactions", checked.filter(~_any_reason(checked)).select(*TRANSACTIONS.names))
     counts, total, aside = _count(checked, set_aside, raw.unreadable)
+    connection.raw_sql(f"DROP TABLE {quoted(checked.get_name())}")
     if not total:
         message = f"{source.location} holds no transactions: a header, but no rows."
         raise SourceError(message)
@@ -160,6 +161,13 @@ def open_ledger(
     if aside > max_set_aside_share * total or not ledger.account.rows_used:
         _refuse(ledger, max_set_aside_share, written)
     return ledger
+
+
+def _kept(connection: Any, name: str, rows: Any) -> Any:
+    """Compute rows once, under a name of their own: a connection may hold several ledgers, and the user's tables."""
+    unique = ibis.util.gen_name(f"patronage_{name}")
+    connection.raw_sql(f"CREATE TEMP TABLE {quoted(unique)} AS {connection.compile(rows)}")
+    return connection.table(unique)
 
 
 def _any_reason(checked: Any) -> Any:
@@ -196,9 +204,10 @@ def _refuse(ledger: Ledger, max_share: float, written: Path | None) -> None:
     first = [f"row {row['source_row']}: {row['reasons']}" for row in examples]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in account.reasons.items())
     share = account.rows_set_aside / account.rows_in
+    allowed = f"at most {max_share:.1%} may" if account.rows_used else "so none is left"
     message = (
         f"{account.rows_set_aside:,} of {account.rows_in:,} rows of {ledger.location} ({share:.1%}) "
-        f"break the contract, at most {max_share:.1%} may: {reasons}. First: {'; '.join(first)}."
+        f"break the contract, {allowed}: {reasons}. First: {'; '.join(first)}."
         + (f" They are written to {written}." if written else "")
         + " Check ledger.columns and ledger.timestamp_format, correct the rows, or raise contract.max_set_aside_share."
     )

@@ -1,17 +1,21 @@
-"""The two DuckDB tables that every file source fills: rows as found, and lines that could not be split."""
+"""The two DuckDB tables that every file source fills: rows as found, and lines that could not be split.
+
+They are temporary, and replaced by the next reading on the same connection.
+"""
 
 import hashlib
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from patronage.ledger.source import RawTransactions
 
-ROWS = "raw_transactions"
-UNREADABLE = "raw_unreadable"
+ROWS = "patronage_raw_rows"
+UNREADABLE = "patronage_raw_unreadable"
 
 _EMPTY_UNREADABLE = f"""
-    CREATE OR REPLACE TABLE {UNREADABLE}
+    CREATE OR REPLACE TEMP TABLE {UNREADABLE}
     (source_file VARCHAR, source_row BIGINT, reason VARCHAR, content VARCHAR)
 """
 
@@ -48,3 +52,8 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """Quote a text for SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Quote the path of one file for DuckDB, which would take ``*``, ``?`` and ``[`` in it for a glob."""
+    return literal(escape(str(path)))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from patronage.errors import FitError
 from patronage.runtime.histories import FloatArray
@@ -73,26 +74,7 @@ def maximise(log_likelihood: LogLikelihood, starts: Iterable[FloatArray], total_
     """
     best: Estimate | None = None
     for start in starts:
-        memory: dict[bytes, tuple[float, FloatArray, FloatArray]] = {}
-
-        def loss(
-            theta: FloatArray, memory: dict[bytes, tuple[float, FloatArray, FloatArray]] = memory
-        ) -> tuple[float, FloatArray, FloatArray]:
-            key = theta.tobytes()
-            if key not in memory:
-                memory.clear()
-                memory[key] = _loss_by_log(log_likelihood, theta, total_weight)
-            return memory[key]
-
-        found = minimize(
-            lambda theta, loss=loss: loss(theta)[0],
-            np.log(start),
-            jac=lambda theta, loss=loss: loss(theta)[1],
-            hess=lambda theta, loss=loss: loss(theta)[2],
-            method="trust-exact",
-            options={"gtol": GRADIENT_TOLERANCE / 100, "maxiter": STEP_LIMIT},
-        )
-        estimate = estimate_at(log_likelihood, np.exp(found.x), total_weight, int(found.nit))
+        estimate = _climb(log_likelihood, start, total_weight)
         if best is None or estimate.gradient_norm < best.gradient_norm:
             best = estimate
         if best.gradient_norm <= GRADIENT_TOLERANCE:
@@ -110,14 +92,7 @@ def estimate_at(
     log_likelihood: LogLikelihood, values: FloatArray, total_weight: float, iterations: int = 0
 ) -> Estimate:
     """Describe a point as an `Estimate`, whoever found it."""
-    value, gradient, hessian = log_likelihood(values)
-    try:
-        np.linalg.cholesky(-hessian)
-        covariance: FloatArray = np.linalg.inv(-hessian).astype(np.float64)
-    except np.linalg.LinAlgError:
-        covariance = np.full_like(hessian, np.nan)
-    norm = float(np.abs(gradient * values).max() / total_weight)
-    return Estimate(values, covariance, float(value), norm, iterations)
+    return _described(log_likelihood(values), values, total_weight, iterations)
 
 
 def trigamma(z: FloatArray | float) -> FloatArray:
@@ -125,14 +100,49 @@ def trigamma(z: FloatArray | float) -> FloatArray:
     return np.asarray(special.polygamma(1, z), dtype=np.float64)
 
 
-def _loss_by_log(
-    log_likelihood: LogLikelihood, theta: FloatArray, total_weight: float
-) -> tuple[float, FloatArray, FloatArray]:
-    """Mean negative log-likelihood and its derivatives by the log parameters, by the chain rule."""
-    values = np.exp(theta)
-    value, gradient, hessian = log_likelihood(values)
-    by_log = gradient * values
-    second = hessian * np.outer(values, values) + np.diag(by_log)
-    if not np.isfinite(value):
-        return np.inf, np.zeros_like(theta), np.eye(len(theta))
-    return -value / total_weight, -by_log / total_weight, -second / total_weight
+def _climb(log_likelihood: LogLikelihood, start: FloatArray, total_weight: float) -> Estimate:
+    """Climb from one start; value, gradient and Hessian at a point come from one evaluation."""
+    memory: dict[bytes, Evaluation] = {}
+
+    def at(theta: FloatArray) -> Evaluation:
+        key = theta.tobytes()
+        if key not in memory:
+            if len(memory) > 1:
+                memory.pop(next(iter(memory)))
+            memory[key] = log_likelihood(np.exp(theta))
+        return memory[key]
+
+    def loss(theta: FloatArray) -> float:
+        value = at(theta).value
+        return -value / total_weight if np.isfinite(value) else np.inf
+
+    def gradient(theta: FloatArray) -> FloatArray:
+        return -at(theta).gradient * np.exp(theta) / total_weight
+
+    def hessian(theta: FloatArray) -> FloatArray:
+        values = np.exp(theta)
+        by_log: FloatArray = at(theta).hessian * np.outer(values, values) + np.diag(at(theta).gradient * values)
+        return -by_log / total_weight
+
+    # The sums are short: threads of the linear algebra would wait for one another longer than they work.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = minimize(
+            loss,
+            np.log(start),
+            jac=gradient,
+            hess=hessian,
+            method="trust-exact",
+            options={"gtol": GRADIENT_TOLERANCE / 100, "maxiter": STEP_LIMIT},
+        )
+    return _described(at(found.x), np.exp(found.x), total_weight, int(found.nit))
+
+
+def _described(evaluation: Evaluation, values: FloatArray, total_weight: float, iterations: int) -> Estimate:
+    value, gradient, hessian = evaluation
+    try:
+        np.linalg.cholesky(-hessian)
+        covariance: FloatArray = np.linalg.inv(-hessian).astype(np.float64)
+    except np.linalg.LinAlgError:
+        covariance = np.full_like(hessian, np.nan)
+    norm = float(np.abs(gradient * values).max() / total_weight)
+    return Estimate(values, covariance, float(value), norm, iterations)

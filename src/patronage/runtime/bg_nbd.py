@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from .histories import FloatArray, Histories
+from .histories import FloatArray, Histories, distinct
 
 _SMALLEST_BRACKET = 1e-4
 """Below it the closed form has lost four digits or more to cancellation, and the integral takes over."""
@@ -116,8 +116,9 @@ def expected_purchases(params: BetaGeoParams, histories: Histories, horizon: flo
     ndarray of float64, shape (n,)
         0 and above.
     """
-    alive = probability_alive(params, histories)
-    return alive * _expected_if_alive(params, horizon, histories.frequency, histories.T)
+    first, inverse = distinct(histories.frequency, histories.T)
+    if_alive = expected_purchases_if_alive(params, histories.frequency[first], histories.T[first], horizon)
+    return probability_alive(params, histories) * if_alive[inverse]
 
 
 def expected_purchases_new(params: BetaGeoParams, horizon: ArrayLike) -> FloatArray:
@@ -134,7 +135,7 @@ def expected_purchases_new(params: BetaGeoParams, horizon: ArrayLike) -> FloatAr
     """
     horizon = np.atleast_1d(np.asarray(horizon, dtype=np.float64))
     none = np.zeros_like(horizon)
-    return _expected_if_alive(params, horizon, none, none)
+    return expected_purchases_if_alive(params, none, none, horizon)
 
 
 def purchase_probabilities_new(params: BetaGeoParams, n_max: int, horizon: ArrayLike) -> FloatArray:
@@ -172,7 +173,7 @@ def purchase_probabilities_new(params: BetaGeoParams, n_max: int, horizon: Array
     return stayed + np.where(n > 0, left, 0.0)  # type: ignore[no-any-return]
 
 
-def _expected_if_alive(params: BetaGeoParams, horizon: ArrayLike, x: FloatArray, T: FloatArray) -> FloatArray:
+def expected_purchases_if_alive(params: BetaGeoParams, x: FloatArray, T: FloatArray, horizon: ArrayLike) -> FloatArray:
     r"""Expected purchases within the horizon of a customer who is alive after x purchases in T.
 
     Equation (10) of [1]_ without its denominator, after Euler's transformation of the hypergeometric function, which
@@ -183,6 +184,17 @@ def _expected_if_alive(params: BetaGeoParams, horizon: ArrayLike, x: FloatArray,
         \quad c = a+b+x-1,\; z = \frac{h}{\alpha+T+h}
 
     The bracket cancels when a is near 1, z near 0 or c near 0; there the integral of `_integrate_if_alive` is used.
+    When the last purchase was does not matter here, so there are far fewer distinct (x, T) than histories.
+
+    Parameters
+    ----------
+    x, T : ndarray of float64, shape (n,)
+        Frequency, and time of observation.
+    horizon : float or array-like, shape (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
     """
     r, alpha, a, b = params.r, params.alpha, params.a, params.b
     h = np.broadcast_to(np.asarray(horizon, dtype=np.float64), x.shape)

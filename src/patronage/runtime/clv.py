@@ -6,7 +6,7 @@ import numpy as np
 
 from . import bg_nbd
 from .bg_nbd import BetaGeoParams
-from .histories import FloatArray, Histories
+from .histories import FloatArray, Histories, distinct
 from .time_unit import DAYS_PER_YEAR, TimeUnit
 
 
@@ -43,15 +43,16 @@ def discounted_purchases(
     ndarray of float64, shape (n,)
         Discounted purchase days; not above the undiscounted expectation if the rate is not negative.
     """
+    first, inverse = distinct(histories.frequency, histories.T)
+    x, T = histories.frequency[first], histories.T[first]
     ends = np.append(np.arange(terms.period_days, horizon_days, terms.period_days), horizon_days)
-    before, start_days = np.zeros(len(histories)), 0.0
-    total = np.zeros(len(histories))
-    for end_days in ends:
-        until = bg_nbd.expected_purchases(params, histories, time_unit.from_days(float(end_days)))
+    before, start_days, if_alive = np.zeros(len(x)), 0.0, np.zeros(len(x))
+    for end_days in map(float, ends):
+        until = bg_nbd.expected_purchases_if_alive(params, x, T, time_unit.from_days(end_days))
         middle_years = (start_days + end_days) / 2 / DAYS_PER_YEAR
-        total += (until - before) * (1 + terms.discount_rate_yearly) ** -middle_years
-        before, start_days = until, float(end_days)
-    return total
+        if_alive += (until - before) * (1 + terms.discount_rate_yearly) ** -middle_years
+        before, start_days = until, end_days
+    return bg_nbd.probability_alive(params, histories) * if_alive[inverse]
 
 
 def customer_lifetime_value(discounted: FloatArray, expected_spend: FloatArray, terms: ValueTerms) -> FloatArray:

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..schema import MODEL_INPUT, SCORE_VALUES
 from . import bg_nbd, clv, gamma_gamma
 from .bundle import Bundle, read_bundle
-from .histories import FloatArray, checked_histories, distinct, refuse_rows
+from .histories import FloatArray, checked_histories, refuse_rows
 
 
 class Scorer:
@@ -19,12 +19,6 @@ class Scorer:
     Parameters
     ----------
     bundle : Bundle
-
-    Examples
-    --------
-    >>> scorer = Scorer(bundle)                       # doctest: +SKIP
-    >>> scorer.score(frame)["clv"]                    # doctest: +SKIP
-    array([12.3, 4.5])
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -50,24 +44,20 @@ class Scorer:
             If a column is missing or not numeric, or rows hold values that cannot be; all reasons at once.
         """
         columns = model_input(table)
-        # Histories that repeat are computed once; monetary_value belongs to the key, because the spend model uses it.
-        keys = [columns[name] for name in ("frequency", "recency", "T", "monetary_value")]
-        first, inverse = distinct(*keys)
-        frequency, recency, T, monetary_value = (key[first] for key in keys)
-        histories = checked_histories(frequency, recency, T)
+        histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         bundle = self.bundle
         horizon = bundle.time_unit.from_days(bundle.horizon_days)
-        spend = gamma_gamma.expected_spend(bundle.spend, histories.frequency, monetary_value)
+        spend = gamma_gamma.expected_spend(bundle.spend, histories.frequency, columns["monetary_value"])
         discounted = clv.discounted_purchases(
             bundle.purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit
         )
         scores = {
-            "probability_alive": bg_nbd.probability_alive(bundle.purchase, histories)[inverse],
-            "probability_active": bg_nbd.probability_active(bundle.purchase, histories, horizon)[inverse],
-            "expected_purchases": bg_nbd.expected_purchases(bundle.purchase, histories, horizon)[inverse],
-            "expected_spend": spend[inverse],
+            "probability_alive": bg_nbd.probability_alive(bundle.purchase, histories),
+            "probability_active": bg_nbd.probability_active(bundle.purchase, histories, horizon),
+            "expected_purchases": bg_nbd.expected_purchases(bundle.purchase, histories, horizon),
+            "expected_spend": spend,
             "churn_probability": bundle.churn.churn_probability(columns),
-            "clv": clv.customer_lifetime_value(discounted, spend, bundle.value)[inverse],
+            "clv": clv.customer_lifetime_value(discounted, spend, bundle.value),
         }
         return {name: scores[name] for name in SCORE_VALUES.names}
 

@@ -10,7 +10,6 @@ from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.runtime import clv
 from patronage.runtime.clv import ValueTerms
-from patronage.runtime.histories import distinct
 from patronage.runtime.time_unit import TimeUnit
 
 
@@ -70,8 +69,6 @@ def customer_lifetime_value(
     """
     terms = value_terms(margin_rate, discount_rate_yearly, period_days)
     histories = histories_of(frame)
-    first, inverse = distinct(histories.frequency, histories.recency, histories.T)
-    unit = TimeUnit(time_unit)
-    discounted = clv.discounted_purchases(purchase.to_params(), histories.take(first), horizon_days, terms, unit)
+    discounted = clv.discounted_purchases(purchase.to_params(), histories, horizon_days, terms, TimeUnit(time_unit))
     expected_spend = spend.expected_spend(frame).to_numpy()
-    return like_frame(clv.customer_lifetime_value(discounted[inverse], expected_spend, terms), frame, "clv")
+    return like_frame(clv.customer_lifetime_value(discounted, expected_spend, terms), frame, "clv")

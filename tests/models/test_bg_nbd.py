@@ -1,0 +1,183 @@
+"""BG/NBD estimates against the literature, an independent package, and simulated truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifetimes.datasets import load_cdnow_summary
+from scipy.optimize import check_grad
+
+from patronage.errors import ConfigError, FitError, InputError, ModelError
+from patronage.ledger.simulated import simulate_bg_nbd
+from patronage.models import BetaGeoNBD
+from patronage.models.base import histories_of
+from patronage.models.purchase.bg_nbd import BetaGeoLikelihood
+from patronage.runtime.bg_nbd import BetaGeoParams
+
+ENGINES = ("native", "lifetimes")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The 1/10 sample of CDNOW, as the package lifetimes ships it: rounded to two decimals of a week."""
+    return load_cdnow_summary()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_published_estimates(sample, engine):
+    # Fader, Hardie, Lee (2005), table 2: .243, 4.414, .793, 2.426; log-likelihood -9582.4.
+    model = BetaGeoNBD(engine).fit(sample)
+    published = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
+    assert model.params_ == pytest.approx(published, rel=2e-4)
+    assert model.log_likelihood_ == pytest.approx(-9582.4, abs=0.05)
+    assert model.n_customers_ == 2357
+
+
+def test_standard_errors_and_criteria(sample):
+    # CLVTools and a numerical Hessian agree on these.
+    model = BetaGeoNBD().fit(sample)
+    expected = {"r": 0.012557, "alpha": 0.378224, "a": 0.185733, "b": 0.705407}
+    assert model.standard_errors_ == pytest.approx(expected, rel=2e-4)
+    assert model.aic_ == pytest.approx(19172.858, abs=0.02)
+    assert model.bic_ == pytest.approx(19195.919, abs=0.02)
+    table = model.summary()
+    assert (table["lower"] < table["estimate"]).all()
+    assert (table["estimate"] < table["upper"]).all()
+
+
+def test_full_log_at_39_and_78_weeks(cdnow):
+    from datetime import date
+
+    from patronage import summarise
+
+    published = {
+        date(1997, 9, 30): ((0.25162, 4.78894, 0.72343, 2.16109), -95368.444),
+        date(1998, 6, 30): (None, -173425.916),
+    }
+    for as_of, (values, log_likelihood) in published.items():
+        histories = summarise(cdnow.transactions, as_of, "week").histories()
+        model = BetaGeoNBD().fit(histories, weights=histories["n_customers"])
+        assert model.log_likelihood_ == pytest.approx(log_likelihood, abs=1e-3)
+        if values:
+            assert list(model.params_.values()) == pytest.approx(values, abs=1e-5)
+
+
+def test_expected_totals_of_the_sample(sample):
+    # Sum over customers of the expectation over the 39 weeks of holdout; 1,882 purchases came.
+    assert BetaGeoNBD().fit(sample).expected_purchases(sample, 39.0).sum() == pytest.approx(1653.4, abs=0.5)
+
+
+def test_engines_agree(sample):
+    native, peer = (BetaGeoNBD(engine).fit(sample) for engine in ENGINES)
+    assert native.params_ == pytest.approx(peer.params_, rel=1e-5)
+    assert native.log_likelihood_ >= peer.log_likelihood_ - 1e-6
+
+
+def test_gradient_and_hessian_by_differences(sample):
+    likelihood = BetaGeoLikelihood(histories_of(sample), np.ones(len(sample)))
+    for point in ([0.3, 5.0, 0.9, 2.0], [2.0, 0.7, 0.05, 30.0]):
+        values = np.array(point)
+        error = check_grad(lambda v: likelihood(v).value, lambda v: likelihood(v).gradient, values, epsilon=1e-6)
+        assert error < 1e-4 * np.abs(likelihood(values).gradient).max()
+        for row in range(4):
+            error = check_grad(
+                lambda v, row=row: likelihood(v).gradient[row],
+                lambda v, row=row: likelihood(v).hessian[row],
+                values,
+                epsilon=1e-6,
+            )
+            assert error < 1e-4 * np.abs(likelihood(values).hessian[row]).max()
+
+
+def test_value_of_the_likelihood_is_that_of_lifetimes(sample):
+    from lifetimes import BetaGeoFitter
+
+    values = np.array([0.3, 5.0, 0.9, 2.0])
+    columns = [sample[name].to_numpy() for name in ("frequency", "recency", "T")]
+    theirs = BetaGeoFitter._negative_log_likelihood(np.log(values), *columns, np.ones(len(sample)), 0.0)
+    ours = BetaGeoLikelihood(histories_of(sample), np.ones(len(sample)))(values).value
+    assert ours == pytest.approx(-theirs * len(sample), rel=1e-12)
+
+
+def test_weights_are_repetitions(sample):
+    counted = sample.value_counts(["frequency", "recency", "T"]).rename("n").reset_index()
+    weighted = BetaGeoNBD().fit(counted, weights=counted["n"])
+    assert weighted.params_ == pytest.approx(BetaGeoNBD().fit(sample).params_, rel=1e-7)
+    assert weighted.n_customers_ == 2357
+
+
+@pytest.mark.parametrize("scale", [1 / 7, 1, 7, 365])
+def test_the_unit_of_time_scales_alpha_alone(sample, scale):
+    scaled = sample.assign(recency=sample["recency"] * scale, T=sample["T"] * scale)
+    params = BetaGeoNBD().fit(scaled).params_
+    params["alpha"] /= scale
+    assert params == pytest.approx(BetaGeoNBD().fit(sample).params_, rel=1e-6)
+
+
+@pytest.mark.parametrize("truth", [BetaGeoParams(0.25, 4.5, 0.8, 2.5), BetaGeoParams(1.5, 12.0, 2.0, 6.0)])
+def test_truth_is_recovered(truth):
+    world = simulate_bg_nbd(truth, 60_000, 728, 0, "week", np.random.default_rng(11), whole_days=False)
+    model = BetaGeoNBD().fit(world)
+    for name, error in model.standard_errors_.items():
+        assert abs(model.params_[name] - getattr(truth, name)) < 4 * error
+
+
+def test_a_large_fit_started_from_a_sample_is_the_same_maximum():
+    world = simulate_bg_nbd(BetaGeoParams(0.3, 5, 0.7, 2), 150_000, 728, 0, "week", np.random.default_rng(2))
+    model = BetaGeoNBD().fit(world)
+    shuffled = BetaGeoNBD().fit(world.sample(frac=1, random_state=0))
+    assert model.params_ == pytest.approx(shuffled.params_, rel=1e-6)
+    assert model.estimate_.gradient_norm < 1e-7
+
+
+def test_predictions_keep_the_index(sample):
+    model = BetaGeoNBD().fit(sample)
+    some = sample.iloc[[5, 2]].set_axis(["five", "two"])
+    for series in (
+        model.probability_alive(some),
+        model.probability_active(some, 39.0),
+        model.expected_purchases(some, 39.0),
+    ):
+        assert list(series.index) == ["five", "two"]
+
+
+def test_params_go_out_and_come_back(sample):
+    model = BetaGeoNBD().fit(sample)
+    back = BetaGeoNBD.from_params(model.to_params())
+    assert back.expected_purchases(sample, 39.0).equals(model.expected_purchases(sample, 39.0))
+
+
+def test_nobody_came_back():
+    frame = pd.DataFrame({"frequency": [0, 0], "recency": [0.0, 0.0], "T": [5.0, 6.0]})
+    with pytest.raises(FitError, match="No customer has a repeat purchase"):
+        BetaGeoNBD().fit(frame)
+
+
+def test_no_customers():
+    with pytest.raises(FitError, match="no customers"):
+        BetaGeoNBD().fit(pd.DataFrame({"frequency": [], "recency": [], "T": []}))
+
+
+def test_bad_rows_are_named_by_index(sample):
+    broken = sample.astype(float)
+    broken.loc[[7, 9], "recency"] = 1e6
+    with pytest.raises(InputError, match="recency above T") as caught:
+        BetaGeoNBD().fit(broken)
+    assert caught.value.first_ids == ("7", "9")
+
+
+@pytest.mark.parametrize("weights", [[1.0], [-1.0] * 2357, [np.nan] * 2357, [0.0] * 2357])
+def test_bad_weights(sample, weights):
+    with pytest.raises(InputError, match="weights"):
+        BetaGeoNBD().fit(sample, weights=weights)
+
+
+def test_missing_columns(sample):
+    with pytest.raises(InputError, match="lacks the columns recency, T; it has frequency"):
+        BetaGeoNBD().fit(sample[["frequency"]])
+
+
+def test_unknown_engine_and_unfitted_model():
+    with pytest.raises(ConfigError, match="native, lifetimes"):
+        BetaGeoNBD("stan")
+    with pytest.raises(ModelError, match="not fitted"):
+        _ = BetaGeoNBD().params_
