@@ -6,7 +6,6 @@ Nothing heavy is imported before a command is chosen, so that help answers at on
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from patronage import __version__
 
@@ -58,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Idle OpenMP threads that spin make small fits many times slower on busy machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.argv = [f"patronage {command}", *rest]
-    import_module(f"patronage.pipelines.{command}").main()
+    from patronage.pipelines.command import run
+
+    run(command)
 
 
 def _unknown(command: str) -> int:

@@ -1,8 +1,7 @@
 """Running a command under Hydra: its configuration, its errors, its exit code."""
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from importlib import import_module
 
 from omegaconf import DictConfig
 
@@ -11,20 +10,19 @@ from patronage.paths import conf_folder
 from patronage.pipelines import console
 from patronage.pipelines.settings import plain
 
-Task = Callable[[dict[str, Any]], None]
+OPTIONAL_GROUPS = {"score": ("dates",)}
+"""Groups that may stay unset, by command, because they only lend their values to other keys."""
 
 
-def run(name: str, task: Task, optional: tuple[str, ...] = ()) -> None:
+def run(name: str) -> None:
     """Run a command with the arguments of the process: Hydra overrides and flags.
+
+    The stages are imported once the configuration stands, so help and misspelt keys are answered at once.
 
     Parameters
     ----------
     name : str
-        Name of the command and of its YAML file in ``conf/``.
-    task : callable
-        Told the resolved configuration as plain values.
-    optional : tuple of str
-        Configuration groups that may stay unset.
+        Name of the command, of its YAML file in ``conf/``, of its module here and of the function in it.
 
     Raises
     ------
@@ -39,7 +37,8 @@ def run(name: str, task: Task, optional: tuple[str, ...] = ()) -> None:
         nonlocal composed
         composed = True
         try:
-            task(plain(config, optional))
+            values = plain(config, OPTIONAL_GROUPS.get(name, ()))
+            getattr(import_module(f"patronage.pipelines.{name}"), name)(values)
         except PatronageError as error:
             console.refuse(error)
             sys.exit(error.exit_code)

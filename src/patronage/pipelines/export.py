@@ -4,7 +4,6 @@ from typing import Any
 
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.command import run
 from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
 from patronage.scoring.wheel import export_wheel
 from patronage.tracking.registry import resolve_model
@@ -20,11 +19,6 @@ class Export(Settings):
     out: str
     name: str
     package_version: str
-
-
-def main() -> None:
-    """Run the command with the arguments of the process."""
-    run("export", export)
 
 
 def export(config: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """``patronage report``: the evaluation of a model and the scores of a ledger in, one HTML page out."""
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pandas as pd
 from patronage.errors import ModelError, SourceError
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.command import run
 from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, read_bundle
@@ -26,11 +26,6 @@ class Report(Settings):
     model: str
     scores: str
     out: str
-
-
-def main() -> None:
-    """Run the command with the arguments of the process."""
-    run("report", report)
 
 
 def report(config: dict[str, Any]) -> None:
@@ -84,14 +79,17 @@ def read_scores(path: str) -> pd.DataFrame:
 
 def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:
     training = bundle.training
+    parameters = {**asdict(bundle.purchase), **asdict(bundle.spend)}
     as_of = sorted(map(str, scores["as_of"].unique())) if "as_of" in scores else []
     return {
         "model": str(resolved.label),
         "ledger": f"{training['ledger']['name']}, {training['ledger']['customers']:,} customers",
         "fitted to facts up to": bundle.as_of.isoformat(),
+        "evaluated on": f"{training['holdout']['cutoff']} to {training['holdout']['until']}",
         "scores as of": ", ".join(as_of),
         "horizon": f"{bundle.horizon_days} days",
         "purchase model": f"BG/NBD, engine {training['engine']}, time in {bundle.time_unit.value}s",
+        "parameters": ", ".join(f"{name} {value:.4g}" for name, value in parameters.items()),
         "money": f"margin {bundle.value.margin_rate:.0%} of spend, "
         f"discounted {bundle.value.discount_rate_yearly:.0%} a year",
     }

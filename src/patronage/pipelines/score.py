@@ -7,7 +7,6 @@ from rich.progress import Progress
 
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.command import run
 from patronage.pipelines.opening import opened
 from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
 from patronage.runtime.scorer import load_scorer
@@ -25,11 +24,6 @@ class Score(Settings):
     model: str
     out: str
     batch_rows: int
-
-
-def main() -> None:
-    """Run the command with the arguments of the process."""
-    run("score", score, optional=("dates",))
 
 
 def score(config: dict[str, Any]) -> None:

@@ -118,17 +118,24 @@ def plain(config: DictConfig, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     ConfigError
         Naming every key that is not set, or the one that refers to a key that is not.
     """
-    unset = [key for key in sorted(OmegaConf.missing_keys(config)) if key.split(".")[0] not in optional]
+    unset = [key for key in _unset(OmegaConf.to_container(config)) if key.split(".")[0] not in optional]
     if unset:
         message = f"Not set: {', '.join(unset)}. Give {'it' if len(unset) == 1 else 'each'} as {unset[0]}=VALUE."
         raise ConfigError(message)
     try:
         values = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "a key"
-        message = f"{key} is not set: {str(error).splitlines()[0]}. Give it as {key}=VALUE."
+        key = error.full_key or "a key"
+        message = f"{key} is not set ({str(error).splitlines()[0]}). Give it as {key}=VALUE."
         raise ConfigError(message) from error
     return {str(key): value for key, value in values.items()}  # type: ignore[union-attr]
+
+
+def _unset(tree: Any, prefix: str = "") -> list[str]:
+    """Keys whose own value is ``???``; OmegaConf.missing_keys would trip over references to them."""
+    if isinstance(tree, dict):
+        return [key for name, value in tree.items() for key in _unset(value, f"{prefix}.{name}".lstrip("."))]
+    return [prefix] if tree == MISSING else []
 
 
 def built(config: dict[str, Any], group: str) -> Any:

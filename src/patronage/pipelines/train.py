@@ -14,13 +14,11 @@ from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
 from patronage.features.behaviour import churn_labels
 from patronage.features.model_input import model_input
-from patronage.files import check_writable
 from patronage.ledger.opening import Ledger
 from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines import console
-from patronage.pipelines.command import run
 from patronage.pipelines.opening import opened
 from patronage.pipelines.settings import Dates, Panel, Tracking, built, no_leftovers, settings_from
 from patronage.report import page
@@ -51,19 +49,13 @@ class Fit:
     base_rate: float
 
 
-def main() -> None:
-    """Run the command with the arguments of the process."""
-    run("train", train)
-
-
 def train(config: dict[str, Any]) -> None:
     """Fit, evaluate, track and register; see ``conf/train.yaml`` for the settings."""
     no_leftovers(config, KNOWN, "train")
     started = datetime.now(UTC)
     dates = settings_from(Dates, config["dates"], "dates")
     store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
-    for folder in filter(None, [store.artifacts]):
-        check_writable(folder)
+    store.check_writable()
     ledger = opened(config)
     _refuse_dates(ledger, dates)
     with console.step(f"Fit to what was known on {dates.cutoff}"):
@@ -169,7 +161,8 @@ def _record(
         "fitted to facts up to": shipped.bundle.as_of.isoformat(),
         "purchase model": f"BG/NBD, engine {config['model_engine']}, time in {shipped.bundle.time_unit.value}s",
     }
-    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": figures})
+    evaluated = {"cutoff": dates.cutoff.isoformat(), "until": dates.holdout_end.isoformat(), "figures": figures}
+    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": evaluated})
     with tempfile.TemporaryDirectory() as folder:
         page.write_pngs(page.charts(report_tables(evaluation, facts)), Path(folder) / "figures")
         record = TrainingRecord(

@@ -92,34 +92,33 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
     OutputError
         If the store cannot be written.
     """
-    mlflow = store.connect(create=True)
-    experiment_id = store.experiment_id(mlflow)
-    with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
-        mlflow.set_tags({**record.tags, **_code_version(), "patronage.started": record.started.isoformat()})
-        mlflow.log_params(flatten(record.config))
-        mlflow.log_dict(dict(record.config), CONFIG_ARTIFACT)
-        mlflow.log_metrics(dict(record.metrics))
-        _log_dataset(mlflow, record)
-        with tempfile.TemporaryDirectory() as folder:
-            for name, table in record.tables.items():
-                table.to_csv(Path(folder) / f"{name}.csv", index=False)
-            mlflow.log_artifacts(folder, TABLES_FOLDER)
-        mlflow.log_artifacts(str(record.figures), FIGURES_FOLDER)
-        info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
-    version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
-    return RecordedModel(run_id=run.info.run_id, version=version, aliases=(CHALLENGER, *aliases))
+    with store.session(create=True) as mlflow:
+        experiment_id = store.experiment_id(mlflow)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
+            mlflow.set_tags({**record.tags, **_code_version(), "patronage.started": record.started.isoformat()})
+            mlflow.log_params(flatten(record.config))
+            mlflow.log_dict(dict(record.config), CONFIG_ARTIFACT)
+            mlflow.log_metrics(dict(record.metrics))
+            _log_dataset(mlflow, record)
+            with tempfile.TemporaryDirectory() as folder:
+                for name, table in record.tables.items():
+                    table.to_csv(Path(folder) / f"{name}.csv", index=False)
+                mlflow.log_artifacts(folder, TABLES_FOLDER)
+            mlflow.log_artifacts(str(record.figures), FIGURES_FOLDER)
+            info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
+        version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
+        return RecordedModel(run_id=run.info.run_id, version=version, aliases=(CHALLENGER, *aliases))
 
 
 def log_report(store: TrackingStore, run_id: str, folder: Path) -> None:
     """Add a finished report to the run that it reports on."""
-    mlflow = store.connect()
-    mlflow.tracking.MlflowClient().log_artifacts(run_id, str(folder), "report")
+    with store.session(create=True) as mlflow:
+        mlflow.tracking.MlflowClient().log_artifacts(run_id, str(folder), "report")
 
 
 def read_tables(store: TrackingStore, run_id: str) -> dict[str, pd.DataFrame]:
     """Read back the tables of a run, by name."""
-    mlflow = store.connect()
-    with tempfile.TemporaryDirectory() as folder:
+    with store.session() as mlflow, tempfile.TemporaryDirectory() as folder:
         place = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=TABLES_FOLDER, dst_path=folder)
         return {path.stem: pd.read_csv(path) for path in sorted(Path(place).glob("*.csv"))}
 

@@ -91,25 +91,25 @@ def resolve_model(store: TrackingStore, reference: str) -> ResolvedModel:
 def _resolve_registered(
     store: TrackingStore, reference: str, name: str, alias: str | None, version: str | None
 ) -> ResolvedModel:
-    mlflow = store.connect()
-    client = mlflow.tracking.MlflowClient()
-    try:
-        found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
-        folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}")
-    except mlflow.exceptions.MlflowException as error:
-        message = f"The registry {store.uri} has no model {reference!r}; {_what_there_is(mlflow, name)}."
-        raise ModelError(message) from error
+    with store.session() as mlflow:
+        client = mlflow.tracking.MlflowClient()
+        try:
+            found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
+            folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}")
+        except mlflow.exceptions.MlflowException as error:
+            message = f"The registry {store.uri} has no model {reference!r}; {_what_there_is(mlflow, name)}."
+            raise ModelError(message) from error
     return _with_bundle(Path(folder), label=f"{name}/{found.version}", run_id=found.run_id)
 
 
 def _resolve_run(store: TrackingStore, run_id: str) -> ResolvedModel:
-    mlflow = store.connect()
-    try:
-        mlflow.get_run(run_id)
-        folder = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{MODEL_NAME}")
-    except mlflow.exceptions.MlflowException as error:
-        message = f"The tracking store {store.uri} has no run {run_id} with a model: {error}."
-        raise ModelError(message) from error
+    with store.session() as mlflow:
+        try:
+            mlflow.get_run(run_id)
+            folder = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{MODEL_NAME}")
+        except mlflow.exceptions.MlflowException as error:
+            message = f"The tracking store {store.uri} has no run {run_id} with a model: {error}."
+            raise ModelError(message) from error
     return _with_bundle(Path(folder), label=f"run/{run_id}", run_id=run_id)
 
 

@@ -1,9 +1,10 @@
 """The tracking store: a database for runs and the registry, a folder for artifacts."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from patronage.errors import ModelError, OutputError
@@ -33,8 +34,9 @@ class TrackingStore:
     experiment: str
     registered_model: str
 
-    def connect(self, create: bool = False) -> ModuleType:
-        """Point MLflow at the store and return its module.
+    @contextmanager
+    def session(self, create: bool = False) -> Iterator[Any]:
+        """Point MLflow at the store, give its module, and turn its failures into errors of this package.
 
         Parameters
         ----------
@@ -45,49 +47,61 @@ class TrackingStore:
         Raises
         ------
         OutputError
-            If the store cannot be created.
+            If the store cannot be created or written.
         ModelError
-            If there is none and `create` is not set.
+            If there is none and `create` is not set, or it cannot be read.
         """
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        database = Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
-        if database is not None and not database.exists():
-            if not create:
-                message = (
-                    f"There is no tracking store at {database.absolute()}: no model was trained here yet. "
-                    "Run `patronage train`, or set tracking.uri."
-                )
-                raise ModelError(message)
-            check_writable(database.parent)
+        self._prepare(create)
         import mlflow
+        from sqlalchemy.exc import SQLAlchemyError
 
         quiet_libraries()
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
-        return mlflow
+        try:
+            yield mlflow
+        except (mlflow.exceptions.MlflowException, SQLAlchemyError) as error:
+            first_line = str(error).splitlines()[0].rstrip(".")
+            message = f"The tracking store {self.uri} cannot be used: {first_line}. Check tracking.uri."
+            raise (OutputError if create else ModelError)(message) from error
 
     def experiment_id(self, mlflow: Any) -> str:
-        """Find or create the experiment, with the artifact folder of this store.
+        """Find or create the experiment, with the artifact folder of this store."""
+        location = None if self.artifacts is None else Path(self.artifacts).absolute().as_uri()
+        found = mlflow.get_experiment_by_name(self.experiment)
+        if found is None:
+            return str(mlflow.create_experiment(self.experiment, artifact_location=location))
+        if found.lifecycle_stage == "deleted":
+            mlflow.tracking.MlflowClient().restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def check_writable(self) -> None:
+        """Prove that runs can be written, before the long work whose result they keep.
 
         Raises
         ------
         OutputError
-            If the database or the artifact folder cannot be written.
+            If the folder of the database or that of the artifacts cannot be written.
         """
-        location = None
+        if (database := self._database()) is not None:
+            check_writable(database.parent)
         if self.artifacts is not None:
             check_writable(self.artifacts)
-            location = Path(self.artifacts).absolute().as_uri()
-        try:
-            found = mlflow.get_experiment_by_name(self.experiment)
-            if found is None:
-                return str(mlflow.create_experiment(self.experiment, artifact_location=location))
-            if found.lifecycle_stage == "deleted":
-                mlflow.tracking.MlflowClient().restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
-        except mlflow.exceptions.MlflowException as error:
-            message = f"The tracking store {self.uri} cannot be used: {error}."
-            raise OutputError(message) from error
+
+    def _database(self) -> Path | None:
+        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+
+    def _prepare(self, create: bool) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        if create:
+            self.check_writable()
+        database = self._database()
+        if database is not None and not create and not database.exists():
+            message = (
+                f"There is no tracking store at {database.absolute()}: no model was trained here yet. "
+                "Run `patronage train`, or set tracking.uri."
+            )
+            raise ModelError(message)
 
 
 def quiet_libraries() -> None:
