@@ -22,6 +22,7 @@ _HOME = {
     "GammaGamma": "patronage.models.spend.gamma_gamma",
     "PatronageError": "patronage.errors",
     "calibration_holdout": "patronage.summary.split",
+    "churn_panel": "patronage.models.churn.panel",
     "customer_lifetime_value": "patronage.value.lifetime",
     "load_scorer": "patronage.runtime.scorer",
     "open_ledger": "patronage.ledger.opening",

@@ -12,9 +12,9 @@ from patronage import __version__
 from patronage.errors import DateError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
-from patronage.features.behaviour import churn_labels
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
+from patronage.models.churn.panel import churn_panel
 from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
@@ -83,7 +83,7 @@ def fit_models(config: dict[str, Any], ledger: Ledger, as_of: date, horizon_days
     purchase = built(config, "purchase").fit(histories, weights=histories["n_customers"])
     spend = built(config, "spend").fit(summary.to_pandas())
     cutoffs = settings_from(Panel, config["panel"], "panel").cutoffs(as_of, horizon_days)
-    panel = churn_panel(ledger, cutoffs, horizon_days, unit)
+    panel = churn_panel(ledger.transactions, cutoffs, horizon_days, unit)
     churn: ChurnClassifier = built(config, "churn").fit(panel)
     training = {
         "patronage": __version__,
@@ -104,19 +104,6 @@ def fit_models(config: dict[str, Any], ledger: Ledger, as_of: date, horizon_days
         training=training,
     )
     return Fit(bundle, purchase, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
-
-
-def churn_panel(ledger: Ledger, cutoffs: list[date], horizon_days: int, time_unit: TimeUnit) -> pd.DataFrame:
-    """Features and labels of every customer at several cut-offs, for `ChurnClassifier.fit`."""
-    parts: list[pd.DataFrame] = []
-    for cutoff in cutoffs:
-        ledger.require_facts_until(cutoff, what="cut-off of the churn panel")
-        summary = summarise(ledger.transactions, as_of=cutoff, time_unit=time_unit)
-        rows = model_input(ledger.transactions, summary.table, cutoff)
-        labels = churn_labels(ledger.transactions, cutoff, horizon_days)
-        joined = rows.inner_join(labels, "customer_id").order_by("customer_id").execute()
-        parts.append(joined.assign(cutoff=pd.Timestamp(cutoff)))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _refuse_dates(ledger: Ledger, dates: Dates) -> None:

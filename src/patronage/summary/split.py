@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import pandas as pd
 from ibis import _
 
 from patronage.ledger.purchases import purchase_days
@@ -34,6 +35,11 @@ class CalibrationHoldout:
     def holdout_end(self) -> date:
         """Last day of the holdout."""
         return self.calibration.as_of + timedelta(days=self.horizon_days)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table, indexed by customer_id in ascending order."""
+        frame: pd.DataFrame = self.table.order_by("customer_id").execute().set_index("customer_id")
+        return frame
 
 
 def calibration_holdout(
