@@ -65,10 +65,12 @@ def cast_expression(column: str, found: str, cast: str | None) -> str:
 def _common_cast(
     ours: str, theirs: str, types: Mapping[Path, Mapping[str, str]], timestamp_format: str | None
 ) -> str | None:
-    example = {found[ours]: path for path, found in reversed(list(types.items()))}
+    example: dict[str, Path] = {}
+    for path, found in types.items():
+        example.setdefault(found[ours], path)
     if len(example) == 1:
         return None
-    kinds = {_kind(found) for found in example}
+    kinds = {_kind(duckdb_type) for duckdb_type in example}
     if ours == "customer_id" and kinds <= _NUMBERS | {"text", "uuid"}:
         return "VARCHAR"
     if ours == "amount" and kinds <= _NUMBERS | {"text"}:
@@ -78,9 +80,9 @@ def _common_cast(
             return "TIMESTAMP"
         if kinds <= {"whole", "text"} or (kinds == {"time", "text"} and timestamp_format is None):
             return "VARCHAR"
-    found = "; ".join(f"{name} in {path}" for name, path in example.items())
+    listed = "; ".join(f"{name} in {path}" for name, path in example.items())
     message = (
-        f"The files hold {theirs} (for {ours}) in types that do not go together: {found}. "
+        f"The files hold {theirs} (for {ours}) in types that do not go together: {listed}. "
         "Store the column in one type in all files."
     )
     raise ContractError(message)

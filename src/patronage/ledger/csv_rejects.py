@@ -51,10 +51,12 @@ def keep_rejects(connection: Any, path: Path, scan: str, columns: int) -> None:
                    coalesce(any_value(csv_line), '') AS content
             FROM {_REJECTS} GROUP BY file_id, line
         ), lines AS (
-            SELECT line, reason, string_split_regex(rtrim(content, chr(13) || chr(10)), {_LINE_ENDS}) AS contents
+            SELECT line, reason, string_split_regex(trim(content, chr(13) || chr(10)), {_LINE_ENDS}) AS texts
             FROM rejected
         )
-        SELECT {name}, line + unnest(range(len(contents))), 'unreadable line: ' || reason, unnest(contents) FROM lines
+        SELECT {name}, line + position, 'unreadable line: ' || reason, text
+        FROM (SELECT line, reason, unnest(range(len(texts))) AS position, unnest(texts) AS text FROM lines)
+        WHERE text <> '' OR position = 0
     """)
     query = f"SELECT min(line) FROM {_REJECTS} WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM')"
     first = connection.raw_sql(query).fetchone()[0]

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 
-from patronage.errors import ContractError, DateError, SourceError
+from patronage.errors import ContractError, DateError, OutputError, SourceError
 from patronage.files import written_whole
 from patronage.ledger.backend import connect_duckdb
 from patronage.ledger.contract import REASONS, check_timestamp_format, checked_rows
@@ -90,11 +91,22 @@ class Ledger:
             raise DateError(message)
 
     def write_set_aside(self, path: Path | str) -> Path | None:
-        """Write the refused rows as Parquet; nothing is written, and None returned, if there are none."""
+        """Write the refused rows as Parquet; if there are none, remove those of an earlier run and return None.
+
+        Raises
+        ------
+        OutputError
+            If `path` cannot be written.
+        """
         if not self.account.rows_set_aside:
+            Path(path).unlink(missing_ok=True)
             return None
         with written_whole(path) as unfinished:
-            self.set_aside.order_by("source_file", "source_row").to_parquet(unfinished)
+            try:
+                self.set_aside.order_by("source_file", "source_row").to_parquet(unfinished)
+            except duckdb.Error as error:  # a full disk, say
+                message = f"Cannot write {path}: {str(error).splitlines()[0]}."
+                raise OutputError(message) from error
         return Path(path)
 
 
