@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from patronage.ledger.simulated import simulate_bg_nbd
-from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, BetaGeoNBD
 from patronage.models.base import histories_of
+from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, BetaGeoNBD
 from patronage.runtime.bg_nbd import BetaGeoParams
 
 WORLD = BetaGeoParams(r=0.25, alpha=4.5, a=0.8, b=2.5)

@@ -27,9 +27,10 @@ def written_whole(target: Path | str) -> Iterator[Path]:
         If the folder cannot be created or written.
     """
     target = Path(target)
-    check_writable(target.parent)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    workplace: Path | None = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         unfinished = workplace / target.name
         yield unfinished
         if unfinished.is_dir() and target.exists():
@@ -41,23 +42,24 @@ def written_whole(target: Path | str) -> Iterator[Path]:
         message = f"Cannot write {target}: {error.strerror or error}. Choose another path or free the place."
         raise OutputError(message) from error
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        if workplace is not None:
+            shutil.rmtree(workplace, ignore_errors=True)
 
 
 def check_writable(folder: Path | str) -> None:
-    """Create `folder` if it is missing and prove that a file can be made in it.
+    """Prove that a folder can be written, or made, and leave no trace.
 
     Called before long work, so that a run does not end in a result that has nowhere to go.
 
     Raises
     ------
     OutputError
-        If the folder cannot be created or nothing can be written in it.
+        If nothing can be written in the folder or, where it is missing, in the nearest one above it.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
         message = (

@@ -32,28 +32,33 @@ def behaviour_features(transactions: Any, as_of: date) -> Any:
     days = days.mutate(as_of=ibis.date(as_of.isoformat()), previous_day=_.day.lag().over(customer))
     days = days.mutate(
         age_days=_.as_of.delta(_.day, unit="day"),
-        gap_days=_.day.delta(_.previous_day, unit="day").cast("float64"),
+        gap_days=_.day.delta(_.previous_day, unit="day"),
     )
     windows: dict[str, Any] = {}
     for length in WINDOWS_DAYS:
         within = _.age_days < length
         windows[f"purchase_days_{length}d"] = within.sum().cast("float64")
-        windows[f"spend_{length}d"] = _.spend.sum(where=within).fill_null(0.0)
+        windows[f"spend_{length}d"] = _.spend.sum(where=within).cast("float64").fill_null(0.0)
     by_customer = days.group_by("customer_id").aggregate(
         days_since_last_purchase=_.age_days.min().cast("float64"),
         tenure_days=_.age_days.max().cast("float64"),
         purchase_days=_.count().cast("float64"),
-        spend_total=_.spend.sum(),
-        spend_first_purchase_day=_.spend.sum(where=_.previous_day.isnull()),
-        gap_days_mean=_.gap_days.mean(),
-        gap_days_std=_.gap_days.std(how="sample"),
+        spend_total=_.spend.sum().cast("float64"),
+        spend_first_purchase_day=_.spend.sum(where=_.previous_day.isnull()).cast("float64"),
+        gaps=_.gap_days.count(),
+        gap_sum=_.gap_days.sum(),
+        gap_squares=(_.gap_days * _.gap_days).sum(),
         purchase_trend_90d=((_.age_days < 90).sum() - _.age_days.between(90, 179).sum()).cast("float64"),
         **windows,
     )
+    # From whole numbers, so that the result does not depend on the order of the rows.
+    spread = (_.gaps * _.gap_squares - _.gap_sum * _.gap_sum).cast("float64") / (_.gaps * (_.gaps - 1)).nullif(0)
     table = by_customer.mutate(
         spend_per_purchase_day=_.spend_total / _.purchase_days,
-        recency_over_mean_gap=_.days_since_last_purchase / _.gap_days_mean,
+        gap_days_mean=_.gap_sum.cast("float64") / _.gaps.nullif(0),
+        gap_days_std=spread.sqrt(),
     )
+    table = table.mutate(recency_over_mean_gap=_.days_since_last_purchase / _.gap_days_mean)
     return table.select("customer_id", *FEATURES.names)
 
 

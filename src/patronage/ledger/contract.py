@@ -1,7 +1,7 @@
 """The contract of the transactions: every row either fits or is set aside with its reasons; none is lost.
 
-A row is used if its customer id is there, its timestamp can be read, and its amount is a finite number. A column whose
-type cannot hold such values at all is refused as a whole.
+A row is used if its customer id is there, its timestamp can be read, and its amount is a number below a trillion. A
+column whose type cannot hold such values at all is refused as a whole.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,9 @@ from patronage.ledger.source import RawTransactions, TransactionSource
 
 TIMESTAMP_RANGE = ("1900-01-01", "2200-01-01")
 """Dates outside are taken for errors of the file (a year 0202, a sentinel 9999-12-31)."""
+
+LARGEST_AMOUNT = 1e12
+"""Amounts from here on are taken for errors too; they would not fit the decimals that amounts are summed as."""
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
@@ -62,6 +65,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     ),
     "amount missing": lambda t: _blank(t.raw_amount),
     "amount not a number": lambda t: ~_blank(t.raw_amount) & t.amount.isnull(),
+    "amount out of range": lambda t: (
+        t.amount.notnull() & ~t.amount.isnan() & ~t.amount.isinf() & (t.amount.abs() >= LARGEST_AMOUNT)
+    ),
     "amount not finite": lambda t: t.amount.notnull() & (t.amount.isnan() | t.amount.isinf()),
 }
 

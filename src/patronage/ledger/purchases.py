@@ -11,6 +11,9 @@ from typing import Any
 import ibis
 from ibis import _
 
+MONEY = "decimal(18, 6)"
+"""Amounts are summed as decimals: sums of floats depend on their order, which engines that work in parallel vary."""
+
 
 def purchase_days(transactions: Any, after: date | None = None, until: date | None = None) -> Any:
     """One row for every customer and day of purchase.
@@ -27,12 +30,13 @@ def purchase_days(transactions: Any, after: date | None = None, until: date | No
     Returns
     -------
     ibis.Table
-        customer_id (string), day (date), spend (double, money, net of the refunds of the day).
+        customer_id (string), day (date), spend (decimal, money, net of the refunds of the day).
     """
     rows = transactions.select("customer_id", "amount", day=transactions.timestamp.date())
     if after is not None:
         rows = rows.filter(_.day > ibis.date(after.isoformat()))
     if until is not None:
         rows = rows.filter(_.day <= ibis.date(until.isoformat()))
+    rows = rows.mutate(amount=_.amount.cast(MONEY))
     days = rows.group_by("customer_id", "day").aggregate(spend=_.amount.sum(), largest=_.amount.max())
     return days.filter(_.largest >= 0).drop("largest")

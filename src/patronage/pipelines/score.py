@@ -1,13 +1,15 @@
 """``patronage score``: ledger, date and model in; one row of scores a customer out."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from rich.progress import Progress
 
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.opening import opened
+from patronage.pipelines.opening import ledger_opener
 from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
 from patronage.runtime.scorer import load_scorer
 from patronage.scoring.batch import score_ledger
@@ -23,22 +25,21 @@ class Score(Settings):
     as_of: date
     model: str
     out: str
-    batch_rows: int
+    batch_rows: int = Field(ge=1)
 
 
 def score(config: dict[str, Any]) -> None:
     """Score a ledger; see ``conf/score.yaml`` for the settings."""
-    from pathlib import Path
-
     no_leftovers(config, KNOWN, "score")
     settings = settings_from(Score, {key: config[key] for key in Score.model_fields})
     store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    opened = ledger_opener(config)
     check_writable(Path(settings.out).parent)
     with console.step(f"Load the model {settings.model}"):
         resolved = resolve_model(store, settings.model)
         scorer = load_scorer(resolved.bundle_folder)
     version = resolved.label or f"bundle/{scorer.bundle.fingerprint}"
-    ledger = opened(config)
+    ledger = opened()
     ledger.require_facts_until(settings.as_of)
     if settings.as_of < scorer.bundle.as_of:
         console.note(f"the model knows facts up to {scorer.bundle.as_of}, later than the as-of date of the scores")

@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from patronage.errors import ConfigError, PatronageError
 
 MISSING = "???"
+TRACKING_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 
 T = TypeVar("T", bound="Settings")
 
@@ -63,13 +64,30 @@ class Panel(Settings):
         return [latest - timedelta(days=k * self.step_days) for k in range(self.n_cutoffs)]
 
 
+class Value(Settings):
+    """What turns purchases into money of today; see `runtime.clv.ValueTerms`."""
+
+    margin_rate: float = Field(ge=0, le=1)
+    discount_rate_yearly: float = Field(gt=-1, lt=float("inf"))
+    period_days: float = Field(gt=0, lt=float("inf"))
+
+
 class Tracking(Settings):
     """Where runs and models are kept."""
 
     uri: str
     artifacts: str | None
-    experiment: str
-    registered_model: str
+    experiment: str = Field(min_length=1)
+    registered_model: str = Field(min_length=1, pattern=r"^[^/:@]+$")
+
+    @field_validator("uri")
+    @classmethod
+    def _known_scheme(cls, uri: str) -> str:
+        scheme = uri.partition("://")[0].partition("+")[0]
+        if "://" not in uri or scheme not in TRACKING_SCHEMES:
+            message = f"must begin with one of {', '.join(f'{known}://' for known in TRACKING_SCHEMES)}"
+            raise ValueError(message)
+        return uri
 
 
 def settings_from(kind: type[T], config: Any, where: str = "") -> T:

@@ -4,9 +4,10 @@ import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import Field, StrictBool
 
 from patronage import __version__
 from patronage.errors import DateError
@@ -19,8 +20,17 @@ from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines import console
-from patronage.pipelines.opening import opened
-from patronage.pipelines.settings import Dates, Panel, Tracking, built, no_leftovers, settings_from
+from patronage.pipelines.opening import ledger_opener
+from patronage.pipelines.settings import (
+    Dates,
+    Panel,
+    Settings,
+    Tracking,
+    Value,
+    built,
+    no_leftovers,
+    settings_from,
+)
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, write_bundle
 from patronage.runtime.time_unit import TimeUnit
@@ -32,10 +42,17 @@ from patronage.tracking.record import RecordedModel, TrainingRecord, record_trai
 from patronage.tracking.store import TrackingStore
 from patronage.value.lifetime import value_terms
 
-KNOWN = {
-    "ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "value", "tracking",
-    "time_unit", "model_engine", "refit", "run_name", "seed",
-}  # fmt: skip
+GROUPS = {"ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "value", "tracking"}
+
+
+class Train(Settings):
+    """The command's own settings."""
+
+    time_unit: TimeUnit
+    model_engine: Literal["native", "lifetimes"]
+    refit: StrictBool
+    run_name: str = Field(min_length=1)
+    seed: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -51,12 +68,14 @@ class Fit:
 
 def train(config: dict[str, Any]) -> None:
     """Fit, evaluate, track and register; see ``conf/train.yaml`` for the settings."""
-    no_leftovers(config, KNOWN, "train")
+    no_leftovers(config, {*GROUPS, *Train.model_fields}, "train")
     started = datetime.now(UTC)
+    settings = settings_from(Train, {key: config[key] for key in Train.model_fields})
+    _refuse_parts(config)
     dates = settings_from(Dates, config["dates"], "dates")
     store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
     store.check_writable()
-    ledger = opened(config)
+    ledger = ledger_opener(config)()
     _refuse_dates(ledger, dates)
     with console.step(f"Fit to what was known on {dates.cutoff}"):
         fit = fit_models(config, ledger, dates.cutoff, dates.horizon_days)
@@ -67,12 +86,20 @@ def train(config: dict[str, Any]) -> None:
         daily = daily_counts(ledger.transactions, dates.cutoff, dates.holdout_end)
         evaluation = evaluate_holdout(fit.bundle, holdout, daily, fit.hiatus, fit.base_rate)
     shipped = fit
-    if config["refit"]:
+    if settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
             shipped = fit_models(config, ledger, dates.observed_until, dates.horizon_days)
     with console.step(f"Record the run in {store.uri}"):
         recorded = _record(config, store, ledger, dates, started, fit, shipped, evaluation, holdout)
     _show(store, recorded, evaluation, shipped.bundle)
+
+
+def _refuse_parts(config: dict[str, Any]) -> None:
+    """Build every part once, so that a setting that does not fit is refused before the long work."""
+    for group in ("purchase", "spend", "churn"):
+        built(config, group)
+    settings_from(Value, config["value"], "value")
+    settings_from(Panel, config["panel"], "panel")
 
 
 def fit_models(config: dict[str, Any], ledger: Ledger, as_of: date, horizon_days: int) -> Fit:
@@ -97,7 +124,7 @@ def fit_models(config: dict[str, Any], ledger: Ledger, as_of: date, horizon_days
         purchase=purchase.to_params(),
         spend=spend.to_params(),
         churn=churn.to_model(),
-        value=value_terms(**config["value"]),
+        value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
         as_of=as_of,
         time_unit=unit,
         horizon_days=horizon_days,

@@ -1,5 +1,6 @@
 """The export of a scoring module: a wheel that holds one bundle and the runtime that predicts with it."""
 
+import keyword
 import re
 import shutil
 import tempfile
@@ -87,8 +88,8 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     """
     from hatchling.builders.wheel import WheelBuilder
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        message = f"The name of the module must be a Python identifier in lower case, got {name!r}."
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        message = f"The name of the module must be a Python identifier in lower case and no keyword, got {name!r}."
         raise ConfigError(message)
     if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", version):
         message = f"The version must look like 1.2.3, got {version!r}."

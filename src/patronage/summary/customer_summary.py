@@ -93,6 +93,6 @@ def summarise(transactions: Any, as_of: date, time_unit: TimeUnit | str = TimeUn
         frequency=_.frequency.cast("int64"),
         recency=_.last_day.delta(_.first_day, unit="day").cast("float64") / unit.days,
         T=_.as_of.delta(_.first_day, unit="day").cast("float64") / unit.days,
-        monetary_value=ibis.ifelse(_.frequency > 0, _.repeat_spend / _.frequency, 0.0),
+        monetary_value=ibis.ifelse(_.frequency > 0, _.repeat_spend.cast("float64") / _.frequency, 0.0),
     )
     return CustomerSummary(table=table.select(*SUMMARY.names), as_of=as_of, time_unit=unit)

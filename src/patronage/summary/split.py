@@ -64,7 +64,9 @@ def calibration_holdout(
     """
     calibration = summarise(transactions, as_of=cutoff, time_unit=time_unit)
     after = purchase_days(transactions, after=cutoff, until=cutoff + timedelta(days=horizon_days))
-    future = after.group_by("customer_id").aggregate(frequency_holdout=_.count(), spend_holdout=_.spend.sum())
+    future = after.group_by("customer_id").aggregate(
+        frequency_holdout=_.count(), spend_holdout=_.spend.sum().cast("float64")
+    )
     joined = calibration.table.left_join(future, "customer_id").drop("customer_id_right")
     table = joined.mutate(
         frequency_holdout=joined.frequency_holdout.fill_null(0),

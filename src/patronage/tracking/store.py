@@ -56,8 +56,11 @@ class TrackingStore:
         from sqlalchemy.exc import SQLAlchemyError
 
         quiet_libraries()
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
+        # An absolute path: MLflow keeps a store open under its URI, whatever the working folder is by then.
+        database = self._database()
+        uri = self.uri if database is None else f"{SQLITE}{database.absolute()}"
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
         try:
             yield mlflow
         except (mlflow.exceptions.MlflowException, SQLAlchemyError) as error:
@@ -93,9 +96,11 @@ class TrackingStore:
 
     def _prepare(self, create: bool) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        database = self._database()
         if create:
             self.check_writable()
-        database = self._database()
+            if database is not None:
+                database.parent.mkdir(parents=True, exist_ok=True)
         if database is not None and not create and not database.exists():
             message = (
                 f"There is no tracking store at {database.absolute()}: no model was trained here yet. "

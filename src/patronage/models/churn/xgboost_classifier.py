@@ -1,7 +1,8 @@
 """Gradient-boosted trees that tell who will not buy within the horizon, calibrated on customers they had not seen."""
 
-from collections.abc import Sequence
-from typing import Self
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,23 @@ from patronage.models.churn.calibration import KINDS, CalibrationKind, fit_calib
 from patronage.runtime.churn import Calibration, ChurnModel
 from patronage.runtime.histories import FloatArray
 from patronage.schema import FEATURES, MODEL_INPUT
+
+_TYPES: dict[str, tuple[type, ...]] = {"whole": (int,), "real": (int, float)}
+
+_OPTIONS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
+    "horizon_days": ("whole", "1 and above", lambda value: value >= 1),
+    "n_folds": ("whole", "2 and above", lambda value: value >= 2),
+    "n_trees": ("whole", "1 and above", lambda value: value >= 1),
+    "max_depth": ("whole", "1 and above", lambda value: value >= 1),
+    "seed": ("whole", "0 and above", lambda value: value >= 0),
+    "n_threads": ("whole", "1 and above", lambda value: value >= 1),
+    "learning_rate": ("real", "above 0 and up to 1", lambda value: 0 < value <= 1),
+    "min_child_weight": ("real", "0 and above", lambda value: 0 <= value < math.inf),
+    "subsample": ("real", "above 0 and up to 1", lambda value: 0 < value <= 1),
+    "colsample_bytree": ("real", "above 0 and up to 1", lambda value: 0 < value <= 1),
+    "reg_lambda": ("real", "0 and above", lambda value: 0 <= value < math.inf),
+}
+"""Options of the classifier: their type, their range in words, and its test."""
 
 
 class ChurnClassifier:
@@ -67,17 +85,6 @@ class ChurnClassifier:
         if calibration not in KINDS:
             message = f"calibration must be one of {', '.join(KINDS)}; got {calibration!r}."
             raise ConfigError(message)
-        if n_folds < 2 or n_trees < 1 or horizon_days < 1:
-            message = (
-                f"n_folds must be 2 and above, n_trees and horizon_days 1 and above; got {n_folds}, {n_trees}, "
-                f"{horizon_days}."
-            )
-            raise ConfigError(message)
-        self.horizon_days = horizon_days
-        self.calibration: CalibrationKind = calibration
-        self.n_folds = n_folds
-        self.n_trees = n_trees
-        self.seed = seed
         self._tree_settings = {
             "objective": "binary:logistic",
             "tree_method": "hist",
@@ -90,6 +97,18 @@ class ChurnClassifier:
             "seed": seed,
             **({} if n_threads is None else {"nthread": n_threads}),
         }
+        counts = {
+            "horizon_days": horizon_days,
+            "n_folds": n_folds,
+            "n_trees": n_trees,
+            "n_threads": 1 if n_threads is None else n_threads,
+        }
+        _refuse_options({**self._tree_settings, **counts})
+        self.horizon_days = horizon_days
+        self.calibration: CalibrationKind = calibration
+        self.n_folds = n_folds
+        self.n_trees = n_trees
+        self.seed = seed
 
     def fit(self, panel: pd.DataFrame) -> Self:
         """Grow the trees and learn the calibration.
@@ -182,3 +201,14 @@ class ChurnClassifier:
 
     def _matrix(self, matrix: NDArray[np.float32], churned: NDArray[np.int8] | None = None) -> xgboost.DMatrix:
         return xgboost.DMatrix(matrix, label=churned, feature_names=list(self.features))
+
+
+def _refuse_options(given: dict[str, Any]) -> None:
+    """Name every option that is of another type than asked for, or out of its range."""
+    problems = [
+        f"{name} must be a {kind} number, {asked}, got {given[name]!r}"
+        for name, (kind, asked, fits) in _OPTIONS.items()
+        if isinstance(given[name], bool) or not isinstance(given[name], _TYPES[kind]) or not fits(given[name])
+    ]
+    if problems:
+        raise ConfigError("; ".join(problems) + ".")

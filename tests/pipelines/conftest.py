@@ -1,0 +1,83 @@
+"""Fixtures of this room."""
+
+import sys
+from collections.abc import Callable, Iterable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from patronage.cli import main
+
+
+def shared(name: str) -> ModuleType:
+    """A helper module of the tests; they are no package, so it is found by its path and shared by its name."""
+    if f"shared_{name}" not in sys.modules:
+        spec = spec_from_file_location(f"shared_{name}", Path(__file__).parents[1] / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[f"shared_{name}"] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[f"shared_{name}"]
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The four commands on the CDNOW log; see ``tests/full_run.py``. Its folder is read only."""
+    return shared("full_run").run_once(tmp_path_factory.mktemp("cdnow"))
+
+
+@pytest.fixture(scope="session")
+def patronage() -> Any:
+    """Run the program in a folder, in a process of its own."""
+    return shared("full_run").patronage
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run a command in this process in an empty working folder; it must refuse, cleanly and without leftovers.
+
+    Hydra's logs and the rows that were set aside are meant to stay.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        GlobalHydra.instance().clear()
+        before = listing(tmp_path)
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        assert said.strip()
+        kept = {"outputs/set_aside.parquet"} if arguments[0] == "train" else set()
+        assert listing(tmp_path) - kept == before
+        return int(stop.value.code or 0), " ".join(said.split())
+
+    return run
+
+
+def listing(folder: Path) -> set[str]:
+    """Files below `folder` without Hydra's logs."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return {name for name in names if not name.startswith("outputs/logs/")}
+
+
+@pytest.fixture
+def ledger_of(tmp_path: Path) -> Callable[..., list[str]]:
+    """Write a small CSV and return the settings that train on it."""
+
+    def write(
+        rows: Iterable[str] = (), header: str = "customer_id,timestamp,amount", name: str = "sales.csv"
+    ) -> list[str]:
+        (tmp_path / name).write_text("\n".join([header, *rows]) + "\n")
+        return ["ledger=files", f"ledger.path={tmp_path / name}", *DATES]
+
+    return write
+
+
+DATES = ("dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_until=2023-12-31")

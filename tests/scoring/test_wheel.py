@@ -1,0 +1,91 @@
+"""The exported wheel: the same bytes each time, what is in it, and what is refused."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+from patronage.errors import BundleError, ConfigError, OutputError
+from patronage.runtime.scorer import load_scorer
+from patronage.schema import MODEL_INPUT, SCORE_VALUES
+from patronage.scoring.wheel import export_wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(full_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return export_wheel(full_run.bundle_folder, tmp_path_factory.mktemp("wheel"), "shop_scores", "1.2.0")
+
+
+def test_two_exports_are_the_same_bytes(full_run, wheel, tmp_path):
+    again = export_wheel(full_run.bundle_folder, tmp_path / "dist", "shop_scores", "1.2.0")
+    assert again.name == wheel.name == "shop_scores-1.2.0-py3-none-any.whl"
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_wheel_needs_three_packages_and_holds_no_pickle(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith("METADATA"))
+        requires = re.findall(r"^Requires-Dist: (\w+)", archive.read(metadata).decode(), re.MULTILINE)
+    assert sorted(requires) == ["numpy", "scipy", "xgboost"]
+    assert {"shop_scores/_bundle/manifest.json", "shop_scores/_bundle/churn.ubj", "shop_scores/py.typed"} <= set(names)
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
+
+
+def test_readme_lists_every_column(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        readme = archive.read(metadata).decode()
+    assert all(f"| `{name}` |" in readme for name in (*MODEL_INPUT.names, *SCORE_VALUES.names))
+
+
+def test_module_scores_from_the_wheel_without_patronage(full_run, wheel, tmp_path):
+    """Imported straight from the archive's files, with the package patronage barred."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    given = {name: [2.0, 0.0] for name in MODEL_INPUT.names} | {"recency": [10.0, 0.0], "T": [30.0, 30.0]}
+    code = (
+        "import sys, json; sys.modules['patronage'] = None\n"
+        "from shop_scores import INPUT_COLUMNS, OUTPUT_COLUMNS, model, score\n"
+        "scores = score(json.loads(sys.argv[1]))\n"
+        "assert list(scores) == list(OUTPUT_COLUMNS)\n"
+        "print(json.dumps({name: [value.hex() for value in column] for name, column in scores.items()}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(given)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    expected = load_scorer(full_run.bundle_folder).score({name: np.array(column) for name, column in given.items()})
+    assert json.loads(done.stdout) == {name: [v.hex() for v in column.tolist()] for name, column in expected.items()}
+
+
+@pytest.mark.parametrize("name", ["Shop", "shop-scores", "1shop", "", "shop scores", "../shop", "class", "schön"])
+def test_name_that_is_no_module_is_refused(full_run, tmp_path, name):
+    with pytest.raises(ConfigError, match="name"):
+        export_wheel(full_run.bundle_folder, tmp_path / "dist", name, "1.0.0")
+    assert not list(tmp_path.rglob("*.whl"))
+
+
+@pytest.mark.parametrize("version", ["", "latest", "v1.0", "1.0-final", "1..0", "1.0\n"])
+def test_version_that_is_none_is_refused(full_run, tmp_path, version):
+    with pytest.raises(ConfigError, match="version"):
+        export_wheel(full_run.bundle_folder, tmp_path / "dist", "shop_scores", version)
+    assert not list(tmp_path.rglob("*.whl"))
+
+
+def test_folder_that_is_no_bundle_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        export_wheel(tmp_path / "empty", tmp_path / "dist", "shop_scores", "1.0.0")
+    assert not (tmp_path / "dist").exists()
+
+
+def test_place_that_cannot_be_written_is_refused(full_run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        export_wheel(full_run.bundle_folder, tmp_path / "file" / "dist", "shop_scores", "1.0.0")

@@ -1,0 +1,81 @@
+"""Stores: found by the place where the program runs, created only on purpose."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from patronage.errors import ModelError, OutputError
+from patronage.tracking.registry import resolve_model
+from patronage.tracking.store import TrackingStore
+
+
+@pytest.fixture
+def copied(full_run: Any, tmp_path: Path) -> TrackingStore:
+    """A store of one's own with the runs of the full one."""
+    shutil.copy(full_run.folder / "mlruns" / "mlflow.db", tmp_path / "mlflow.db")
+    return TrackingStore(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"), "patronage", "patronage")
+
+
+def test_relative_store_belongs_to_the_working_folder(full_run, tmp_path, monkeypatch):
+    """Two projects in one process, a notebook or a server that changes its folder, have each its own store."""
+    relative = TrackingStore("sqlite:///mlruns/mlflow.db", "mlruns/artifacts", "patronage", "patronage")
+    monkeypatch.chdir(full_run.folder)
+    assert resolve_model(relative, "models:/patronage@champion").label == "patronage/1"
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(full_run.folder / "mlruns" / "mlflow.db", tmp_path / "mlruns")
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    MlflowClient(uri, uri).set_registered_model_alias("patronage", "of_this_folder", "1")
+    assert resolve_model(relative, "models:/patronage@of_this_folder").label == "patronage/1"
+
+
+def test_new_experiment_keeps_its_artifacts_in_the_folder_of_the_store(copied, tmp_path):
+    store = replace(copied, experiment="another")
+    with store.session(create=True) as mlflow:
+        identifier = store.experiment_id(mlflow)
+        assert store.experiment_id(mlflow) == identifier
+        found = mlflow.get_experiment(identifier)
+    assert (found.name, found.artifact_location) == ("another", (tmp_path / "artifacts").as_uri())
+
+
+def test_deleted_experiment_comes_back(copied):
+    with copied.session() as mlflow:
+        identifier = copied.experiment_id(mlflow)
+        mlflow.delete_experiment(identifier)
+        assert copied.experiment_id(mlflow) == identifier
+        assert mlflow.get_experiment(identifier).lifecycle_stage == "active"
+
+
+def test_reading_from_a_place_without_a_store_creates_none(tmp_path):
+    store = TrackingStore(f"sqlite:///{tmp_path}/mlruns/mlflow.db", None, "patronage", "patronage")
+    with pytest.raises(ModelError, match="patronage train"), store.session():
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("create", "error"), [(False, ModelError), (True, OutputError)])
+def test_failure_of_the_store_is_one_of_this_package(copied, create, error):
+    with pytest.raises(error, match=r"cannot be used: .*99999"), copied.session(create=create) as mlflow:
+        mlflow.get_experiment("99999")
+
+
+def test_store_below_a_file_cannot_be_created(tmp_path):
+    (tmp_path / "file").touch()
+    store = TrackingStore(f"sqlite:///{tmp_path}/file/mlruns/mlflow.db", None, "patronage", "patronage")
+    with pytest.raises(OutputError, match="file"), store.session(create=True):
+        pass
+
+
+def test_artifacts_below_a_file_cannot_be_created(copied, tmp_path):
+    (tmp_path / "file").touch()
+    store = replace(copied, artifacts=str(tmp_path / "file" / "artifacts"), experiment="another")
+    with pytest.raises(OutputError, match="file"):
+        store.check_writable()
+    with pytest.raises(OutputError, match="file"), store.session(create=True):
+        pass
+    with copied.session() as mlflow:
+        assert mlflow.get_experiment_by_name("another") is None
