@@ -87,7 +87,7 @@ def test_no_set_aside_file_if_there_is_nothing_to_write(source, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_an_output_error(source, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="Cannot write .*aside.parquet"):
+    with pytest.raises(OutputError, match=r"Cannot write .*aside\.parquet"):
         open_ledger(source(GOOD, "b,soon,1\n"), None, 1.0, tmp_path / "file" / "aside.parquet")
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "folder.parquet" / "precious").write_text("kept")
