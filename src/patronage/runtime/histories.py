@@ -148,17 +148,19 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     n = len(columns[0])
     bits = max(int(n).bit_length() + 1, 8)
     slot = _hashed(columns, bits)
-    owner = np.full(1 << bits, -1, dtype=np.intp)
-    owner[slot] = np.arange(n)
+    # Half the width of an index, where that suffices, is half the memory to search.
+    width = np.int32 if n < np.iinfo(np.int32).max else np.intp
+    owner: NDArray[np.signedinteger[Any]] = np.full(1 << bits, -1, dtype=width)
+    owner[slot] = np.arange(n, dtype=width)
     representative = owner[slot]
     settled = np.ones(n, dtype=bool)
     for column in columns:
         settled &= column[representative] == column
     owned = np.flatnonzero(owner >= 0)
-    first = owner[owned]
+    first = owner[owned].astype(np.intp)
     number = owner
-    number[owned] = np.arange(len(owned))
-    inverse = number[slot]
+    number[owned] = np.arange(len(owned), dtype=width)
+    inverse = number[slot].astype(np.intp)
     strangers = np.flatnonzero(~settled)
     if strangers.size:
         first_of_rest, inverse_of_rest = _distinct_by_sorting([column[strangers] for column in columns])
