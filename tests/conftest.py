@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
+import full_run as commands
 from patronage import CdnowSource, open_ledger
 from patronage.ledger.opening import Ledger
 
@@ -17,6 +18,18 @@ from patronage.ledger.opening import Ledger
 def cdnow() -> Ledger:
     """The complete CDNOW log, opened once; its tables are read only."""
     return open_ledger(CdnowSource())
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> commands.FullRun:
+    """The four commands on the CDNOW log, run once; the folder is read only."""
+    return commands.run_commands(tmp_path_factory.mktemp("cdnow"))
+
+
+@pytest.fixture(scope="session")
+def patronage() -> Callable[..., Any]:
+    """Run the program in a folder, in a process of its own."""
+    return commands.patronage
 
 
 LedgerRow = tuple[str, datetime, float]

@@ -1,14 +1,12 @@
-"""The four commands on the whole CDNOW log, run once for all rooms that look at what they leave behind."""
+"""The four commands on the whole CDNOW log, for all rooms that look at what they leave behind."""
 
 import os
 import subprocess
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 COMMANDS = ("train", "score", "export", "report")
-_done: dict[str, "FullRun"] = {}
 
 
 @dataclass(frozen=True)
@@ -54,20 +52,10 @@ def patronage(folder: Path, *arguments: str, timeout: float = 600) -> subprocess
     )  # fmt: skip
 
 
-def run_once(folder: Path) -> FullRun:
-    """Run all commands in `folder`; later calls return the first one's result, whatever folder they name."""
-    if "run" not in _done:
-        commands: dict[str, subprocess.CompletedProcess[str]] = {}
-        for command in COMMANDS:
-            commands[command] = patronage(folder, command)
-            if commands[command].returncode:
-                break
-        _done["run"] = FullRun(folder, commands)
-        with warnings.catch_warnings():
-            # MLflow warns of a type hint of its own while it is imported.
-            warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
-            import mlflow.pyfunc  # noqa: F401
-    run = _done["run"]
-    for command, process in run.commands.items():
+def run_commands(folder: Path) -> FullRun:
+    """Run the four commands in `folder`, each of which must succeed."""
+    commands: dict[str, subprocess.CompletedProcess[str]] = {}
+    for command in COMMANDS:
+        process = commands[command] = patronage(folder, command)
         assert process.returncode == 0, f"patronage {command} failed:\n{process.stdout}\n{process.stderr}"
-    return run
+    return FullRun(folder, commands)
