@@ -1,6 +1,8 @@
 """Stores: found by the place where the program runs, created only on purpose."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,3 +81,19 @@ def test_artifacts_below_a_file_cannot_be_created(copied, tmp_path):
         pass
     with copied.session() as mlflow:
         assert mlflow.get_experiment_by_name("another") is None
+
+
+def test_processes_that_create_the_same_store_at_once_all_succeed(tmp_path):
+    script = """
+from patronage.tracking.store import TrackingStore
+store = TrackingStore("sqlite:///mlruns/mlflow.db", "mlruns/artifacts", "together", "patronage")
+with store.session(create=True) as mlflow:
+    print(store.experiment_id(mlflow))
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], said
+    assert len({out for out, _ in said}) == 1

@@ -53,6 +53,7 @@ class TrackingStore:
         """
         self._prepare(create)
         import mlflow
+        from filelock import FileLock
         from sqlalchemy.exc import SQLAlchemyError
 
         quiet_libraries()
@@ -62,6 +63,10 @@ class TrackingStore:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         try:
+            if create and database is not None:
+                # Two processes that make the tables of a new database at once would get into each other's way.
+                with FileLock(database.with_name(f"{database.name}.lock")):
+                    mlflow.search_experiments(max_results=1)
             yield mlflow
         except (mlflow.exceptions.MlflowException, SQLAlchemyError) as error:
             first_line = str(error).splitlines()[0].rstrip(".")
@@ -73,7 +78,12 @@ class TrackingStore:
         location = None if self.artifacts is None else Path(self.artifacts).absolute().as_uri()
         found = mlflow.get_experiment_by_name(self.experiment)
         if found is None:
-            return str(mlflow.create_experiment(self.experiment, artifact_location=location))
+            try:
+                return str(mlflow.create_experiment(self.experiment, artifact_location=location))
+            except mlflow.exceptions.MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                found = mlflow.get_experiment_by_name(self.experiment)
         if found.lifecycle_stage == "deleted":
             mlflow.tracking.MlflowClient().restore_experiment(found.experiment_id)
         return str(found.experiment_id)
