@@ -89,6 +89,8 @@ def train(config: dict[str, Any]) -> None:
     if settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
             shipped = fit_models(config, ledger, dates.observed_until, dates.horizon_days)
+        console.note(repr(shipped.purchase))
+        console.note(repr(shipped.spend))
     with console.step(f"Record the run in {store.uri}"):
         recorded = _record(config, store, ledger, dates, started, fit, shipped, evaluation, holdout)
     _show(store, recorded, evaluation, shipped.bundle)

@@ -12,6 +12,7 @@ References
 ----------
 .. [1] Fader, Hardie, Lee (2005), "Counting your customers" the easy way: an alternative to the Pareto/NBD model.
    Marketing Science 24(2), 275-284.
+.. [2] Fader, Hardie, Lee (2008), Computing P(alive) using the BG/NBD model. Note 021, brucehardie.com.
 """
 
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def log_odds_of_death(params: BetaGeoParams, histories: Histories) -> FloatArray
 def probability_alive(params: BetaGeoParams, histories: Histories) -> FloatArray:
     """Probability that the customer has not left, given the history.
 
-    It is ``1 / (1 + exp(D))`` with `D` of `log_odds_of_death`, and 1 for every customer without a repeat purchase.
+    It is ``1 / (1 + exp(D))`` with `D` of `log_odds_of_death`, and 1 for every customer without a repeat purchase
+    ([2]_).
 
     Returns
     -------
