@@ -1,138 +1,62 @@
 """``patronage train``: ledger in; fitted, evaluated, tracked and registered models out."""
 
 import tempfile
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-from pydantic import Field, StrictBool
 
-from patronage import __version__
 from patronage.errors import DateError
-from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
-from patronage.models.churn.panel import churn_panel
-from patronage.models.churn.xgboost_classifier import ChurnClassifier
-from patronage.models.purchase.bg_nbd import BetaGeoNBD
-from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines import console
-from patronage.pipelines.opening import ledger_opener
-from patronage.pipelines.settings import (
-    Dates,
-    Panel,
-    Settings,
-    Tracking,
-    Value,
-    built,
-    no_leftovers,
-    settings_from,
-)
+from patronage.pipelines.recipe import Fit, Recipe
+from patronage.pipelines.settings import Dates
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, write_bundle
-from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import MODEL_INPUT, SCORES
-from patronage.summary.customer_summary import summarise
 from patronage.summary.daily_counts import daily_counts
 from patronage.summary.split import calibration_holdout
 from patronage.tracking.record import RecordedModel, TrainingRecord, record_training
 from patronage.tracking.store import TrackingStore
-from patronage.value.lifetime import value_terms
 
-GROUPS = {"ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "value", "tracking"}
-
-
-class Train(Settings):
-    """The command's own settings."""
-
-    time_unit: TimeUnit
-    model_engine: Literal["native", "lifetimes"]
-    refit: StrictBool
-    run_name: str = Field(min_length=1)
-    seed: int = Field(ge=0)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Models fitted to what was known on a day, and the rules learnt from the same panel."""
-
-    bundle: Bundle
-    purchase: BetaGeoNBD
-    spend: GammaGamma
-    hiatus: HiatusRule
-    base_rate: float
+SHOWN = {
+    "purchases": ("total_error", "mae", "correlation", "normalised_gini"),
+    "value": ("total_error", "mae", "correlation", "normalised_gini"),
+    "churn": ("roc_auc", "average_precision", "log_loss", "brier", "calibration_error"),
+}
+"""Metrics that the terminal shows, by task; all of them are in the run."""
 
 
 def train(config: dict[str, Any]) -> None:
     """Fit, evaluate, track and register; see ``conf/train.yaml`` for the settings."""
-    no_leftovers(config, {*GROUPS, *Train.model_fields}, "train")
     started = datetime.now(UTC)
-    settings = settings_from(Train, {key: config[key] for key in Train.model_fields})
-    _refuse_parts(config)
-    dates = settings_from(Dates, config["dates"], "dates")
-    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
-    store.check_writable()
-    ledger = ledger_opener(config)()
+    recipe = Recipe.from_config(config)
+    recipe.store.check_writable()
+    dates = recipe.dates
+    ledger = recipe.open_ledger()
     _refuse_dates(ledger, dates)
     with console.step(f"Fit to what was known on {dates.cutoff}"):
-        fit = fit_models(config, ledger, dates.cutoff, dates.horizon_days)
-    console.note(repr(fit.purchase))
-    console.note(repr(fit.spend))
+        evaluated = recipe.fit(ledger, dates.cutoff)
+    _note_models(evaluated)
     with console.step(f"Evaluate on {dates.cutoff} to {dates.holdout_end}"):
-        holdout = _holdout(ledger, dates, fit.bundle)
+        holdout = _holdout(ledger, dates, evaluated.bundle)
         daily = daily_counts(ledger.transactions, dates.cutoff, dates.holdout_end)
-        evaluation = evaluate_holdout(fit.bundle, holdout, daily, fit.hiatus, fit.base_rate)
-    shipped = fit
-    if settings.refit:
+        evaluation = evaluate_holdout(evaluated.bundle, holdout, daily, evaluated.hiatus, evaluated.base_rate)
+    shipped = evaluated
+    if recipe.settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
-            shipped = fit_models(config, ledger, dates.observed_until, dates.horizon_days)
-        console.note(repr(shipped.purchase))
-        console.note(repr(shipped.spend))
-    with console.step(f"Record the run in {store.uri}"):
-        recorded = _record(config, store, ledger, dates, started, fit, shipped, evaluation, holdout)
-    _show(store, recorded, evaluation, shipped.bundle)
-
-
-def _refuse_parts(config: dict[str, Any]) -> None:
-    """Build every part once, so that a setting that does not fit is refused before the long work."""
-    for group in ("purchase", "spend", "churn"):
-        built(config, group)
-    settings_from(Value, config["value"], "value")
-    settings_from(Panel, config["panel"], "panel")
-
-
-def fit_models(config: dict[str, Any], ledger: Ledger, as_of: date, horizon_days: int) -> Fit:
-    """Fit all models to the ledger as it was known on a day."""
-    unit = TimeUnit(config["time_unit"])
-    summary = summarise(ledger.transactions, as_of=as_of, time_unit=unit)
-    histories = summary.histories()
-    purchase = built(config, "purchase").fit(histories, weights=histories["n_customers"])
-    spend = built(config, "spend").fit(summary.to_pandas())
-    cutoffs = settings_from(Panel, config["panel"], "panel").cutoffs(as_of, horizon_days)
-    panel = churn_panel(ledger.transactions, cutoffs, horizon_days, unit)
-    churn: ChurnClassifier = built(config, "churn").fit(panel)
-    training = {
-        "patronage": __version__,
-        "ledger": {"name": ledger.name, "sha256": ledger.digest, "customers": len(summary.to_pandas())},
-        "engine": config["model_engine"],
-        "churn_cutoffs": [day.isoformat() for day in cutoffs],
-        "log_likelihood": {"purchase": purchase.log_likelihood_, "spend": spend.log_likelihood_},
-        "spend_frequency_correlation": spend.frequency_correlation_,
-    }
-    bundle = Bundle(
-        purchase=purchase.to_params(),
-        spend=spend.to_params(),
-        churn=churn.to_model(),
-        value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
-        as_of=as_of,
-        time_unit=unit,
-        horizon_days=horizon_days,
-        training=training,
-    )
-    return Fit(bundle, purchase, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
+            shipped = recipe.fit(ledger, dates.observed_until)
+        _note_models(shipped)
+    figures = _figures(evaluation, evaluated, shipped)
+    judged = {"cutoff": dates.cutoff.isoformat(), "until": dates.holdout_end.isoformat(), "figures": figures}
+    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": judged})
+    with console.step(f"Record the run in {recipe.store.uri}"):
+        recorded = _record(recipe, started, ledger, bundle, figures, evaluation, holdout)
+    _show(recipe.store, recorded, evaluation, bundle)
 
 
 def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
@@ -155,36 +79,38 @@ def _holdout(ledger: Ledger, dates: Dates, bundle: Bundle) -> pd.DataFrame:
     return frame
 
 
+def _figures(evaluation: HoldoutEvaluation, evaluated: Fit, shipped: Fit) -> dict[str, float]:
+    figures = {f"holdout.{name}": value for name, value in evaluation.figures().items()}
+    for stage, fit in (("evaluated", evaluated), ("registered", shipped)):
+        for model in (fit.purchase, fit.spend):
+            figures |= {f"{stage}.{name}": value for name, value in model.params_.items()}
+            figures[f"{stage}.{type(model).__name__}.log_likelihood"] = model.log_likelihood_
+    return figures
+
+
 def _record(
-    config: dict[str, Any],
-    store: TrackingStore,
-    ledger: Ledger,
-    dates: Dates,
+    recipe: Recipe,
     started: datetime,
-    fit: Fit,
-    shipped: Fit,
+    ledger: Ledger,
+    bundle: Bundle,
+    figures: dict[str, float],
     evaluation: HoldoutEvaluation,
     holdout: pd.DataFrame,
 ) -> RecordedModel:
-    figures = {f"holdout.{name}": value for name, value in evaluation.figures().items()}
-    for stage, model in (("evaluated", fit), ("registered", shipped)):
-        for part in (model.purchase, model.spend):
-            figures |= {f"{stage}.{name}": value for name, value in part.params_.items()}
-            figures[f"{stage}.{type(part).__name__}.log_likelihood"] = part.log_likelihood_
-    facts = {
-        "ledger": f"{ledger.name}: {ledger.account}",
-        "evaluated on": f"{dates.cutoff} to {dates.holdout_end} ({dates.horizon_days} days)",
-        "fitted to facts up to": shipped.bundle.as_of.isoformat(),
-        "purchase model": f"BG/NBD, engine {config['model_engine']}, time in {shipped.bundle.time_unit.value}s",
+    dates = recipe.dates
+    no_scores = pd.DataFrame(columns=list(SCORES.names))
+    tables = page.ReportTables(**evaluation.tables, metrics=evaluation.metrics, scores=no_scores, facts={})
+    tags = {
+        "patronage.ledger": f"{ledger.name}: {ledger.account}",
+        "patronage.evaluated_on": f"{dates.cutoff} to {dates.holdout_end} ({dates.horizon_days} days)",
+        "patronage.fitted_up_to": bundle.as_of.isoformat(),
     }
-    evaluated = {"cutoff": dates.cutoff.isoformat(), "until": dates.holdout_end.isoformat(), "figures": figures}
-    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": evaluated})
     with tempfile.TemporaryDirectory() as folder:
-        page.write_pngs(page.charts(report_tables(evaluation, facts)), Path(folder) / "figures")
+        page.write_pngs(page.charts(tables), Path(folder) / "figures")
         record = TrainingRecord(
-            name=config["run_name"],
+            name=recipe.settings.run_name,
             started=started,
-            config=config,
+            config=recipe.config,
             metrics=figures,
             tables={**evaluation.tables, "metrics": evaluation.metrics},
             figures=Path(folder) / "figures",
@@ -193,29 +119,19 @@ def _record(
             dataset_name=ledger.name,
             dataset_source=ledger.location,
             dataset_digest=ledger.digest,
-            tags={f"patronage.{key.replace(' ', '_')}": value for key, value in facts.items()},
+            tags=tags,
         )
-        return record_training(store, record)
+        return record_training(recipe.store, record)
 
 
-def report_tables(evaluation: HoldoutEvaluation, facts: dict[str, str]) -> page.ReportTables:
-    """The tables of an evaluation for the report, without scores."""
-    return page.ReportTables(
-        **evaluation.tables,
-        metrics=evaluation.metrics,
-        scores=pd.DataFrame(columns=list(SCORES.names)),
-        facts=facts,
-    )
+def _note_models(fit: Fit) -> None:
+    console.note(repr(fit.purchase))
+    console.note(repr(fit.spend))
 
 
 def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEvaluation, bundle: Bundle) -> None:
     figures = evaluation.figures()
-    chosen = {
-        "purchases": ("total_error", "mae", "correlation", "normalised_gini"),
-        "value": ("total_error", "mae", "correlation", "normalised_gini"),
-        "churn": ("roc_auc", "average_precision", "log_loss", "brier", "calibration_error"),
-    }
-    for task, metrics in chosen.items():
+    for task, metrics in SHOWN.items():
         models = evaluation.metrics.query("task == @task")["model"].unique()
         rows = [
             [model, *(f"{figures.get(f'{task}.{model}.{metric}', float('nan')):.4f}" for metric in metrics)]
@@ -223,11 +139,9 @@ def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEval
         ]
         console.results(f"Holdout: {task}", [task, *metrics], rows)
     version = f"{store.registered_model}/{recorded.version}"
+    aliases = ", ".join(f"@{alias}" for alias in recorded.aliases)
     rows = [
-        [
-            "model",
-            f"{version} ({', '.join('@' + alias for alias in recorded.aliases)}), as of {bundle.as_of}",
-        ],
+        ["model", f"{version} ({aliases}), as of {bundle.as_of}"],
         ["run", recorded.run_id],
         ["look at it", f"mlflow ui --backend-store-uri {store.uri}"],
         ["next", f"patronage score model=models:/{version}"],
