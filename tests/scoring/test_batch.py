@@ -60,6 +60,13 @@ def test_totals_are_those_of_the_file(in_one):
         assert total == pytest.approx(table[name].to_numpy().sum(), rel=1e-12)
 
 
+def test_most_valuable_are_those_of_the_file(transactions, scorer, in_one, tmp_path):
+    best = pq.read_table(in_one.path).to_pandas().nlargest(5, "clv")
+    by_small_batches = score_ledger(transactions, scorer, AS_OF, "a/1", tmp_path / "scores.parquet", 3000)
+    for scored in (in_one, by_small_batches):
+        assert scored.most_valuable["customer_id"].to_pylist() == best["customer_id"].tolist()
+
+
 def test_only_customers_known_on_the_date_are_scored(cdnow, scorer, tmp_path):
     as_of = date(1997, 1, 15)
     scored = score_ledger(cdnow.transactions, scorer, as_of, "a/1", tmp_path / "s.parquet", 100_000)

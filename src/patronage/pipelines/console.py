@@ -32,7 +32,10 @@ def results(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     """Show a table; the first column is text, the others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or len(columns) == 2 else "right", overflow="fold")
+        # Spaces, so that a narrow terminal breaks a heading between its words.
+        table.add_column(
+            column.replace("_", " "), justify="left" if position == 0 or len(columns) == 2 else "right", overflow="fold"
+        )
     for row in rows:
         table.add_row(*map(escape, row))
     OUT.print(table)

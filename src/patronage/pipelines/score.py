@@ -18,6 +18,9 @@ from patronage.tracking.store import TrackingStore
 
 KNOWN = {"ledger", "dates", "contract", "tracking", "as_of", "model", "out", "batch_rows"}
 
+SHOWN = ("clv", "expected_purchases", "expected_spend", "probability_active", "churn_probability")
+"""Scores of the most valuable customers that the terminal shows."""
+
 
 class Score(Settings):
     """The command's own settings."""
@@ -49,6 +52,12 @@ def score(config: dict[str, Any]) -> None:
             ledger.transactions, scorer, settings.as_of, version, settings.out, settings.batch_rows,
             on_progress=lambda rows: progress.advance(task, rows),
         )  # fmt: skip
+    best = scored.most_valuable.select(["customer_id", *SHOWN]).to_pylist()
+    console.results(
+        "The most valuable customers",
+        ["customer", *SHOWN],
+        [[row["customer_id"], *(f"{row[name]:,.2f}" for name in SHOWN)] for row in best],
+    )
     totals = scored.totals
     horizon = scorer.bundle.horizon_days
     rows = [

@@ -29,6 +29,9 @@ ARROW_SCHEMA = pa.schema(
     [pa.field(column.name, ARROW_TYPES[column.type], column.nullable) for column in SCORES.columns]
 )
 
+MOST_VALUABLE = 5
+"""Customers that are shown when a file is finished."""
+
 
 @dataclass(frozen=True)
 class ScoredFile:
@@ -41,11 +44,14 @@ class ScoredFile:
         Rows of the file.
     totals : dict of str to float
         Sums of expected_purchases and clv, and of churn_probability (expected number of churners).
+    most_valuable : pyarrow.Table
+        The few rows with the highest clv, highest first.
     """
 
     path: Path
     customers: int
     totals: dict[str, float]
+    most_valuable: pa.Table
 
 
 def score_ledger(
@@ -88,7 +94,7 @@ def score_ledger(
     """
     table = scoring_input(transactions, scorer, as_of)
     totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
-    customers = 0
+    customers, most_valuable = 0, ARROW_SCHEMA.empty_table()
     with written_whole(out) as unfinished:
         with pq.ParquetWriter(unfinished, ARROW_SCHEMA) as writer:
             for batch in table.to_pyarrow_batches(chunk_size=batch_rows):
@@ -97,6 +103,8 @@ def score_ledger(
                 scored = score_batch(batch, scorer, as_of, model_version)
                 writer.write_table(scored)
                 customers += scored.num_rows
+                ranked = pa.concat_tables([most_valuable, scored]).sort_by([("clv", "descending")])
+                most_valuable = ranked.slice(0, MOST_VALUABLE)
                 for name in totals:
                     totals[name] += float(np.sum(scored[name].to_numpy()))
                 if on_progress is not None:
@@ -104,7 +112,7 @@ def score_ledger(
         if not customers:
             message = f"No customer had made a purchase by {as_of}: there is nobody to score."
             raise DateError(message)
-    return ScoredFile(path=Path(out), customers=customers, totals=totals)
+    return ScoredFile(Path(out), customers, totals, most_valuable)
 
 
 def scoring_input(transactions: Any, scorer: Scorer, as_of: date) -> Any:
