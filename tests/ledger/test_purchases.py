@@ -2,7 +2,7 @@ from datetime import date, datetime
 
 import pytest
 
-from patronage.ledger.purchases import purchase_days
+from patronage.ledger.purchases import lone_refunds, purchase_days
 
 ROWS = [
     ("a", datetime(2024, 2, 29, 0, 0), 10.0),
@@ -12,6 +12,11 @@ ROWS = [
     ("b", datetime(2024, 2, 29, 13), -8.0),
     ("c", datetime(2024, 3, 2), 0.0),
 ]
+
+
+def test_refunds_on_days_without_a_purchase_are_counted(as_transactions):
+    assert lone_refunds(as_transactions(ROWS)).to_pyarrow().to_pylist() == [{"refunds": 1, "amount": -4.0}]
+    assert lone_refunds(as_transactions(ROWS[:2])).to_pyarrow().to_pylist() == [{"refunds": 0, "amount": 0.0}]
 
 
 @pytest.fixture

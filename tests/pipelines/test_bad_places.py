@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from patronage.cli import main
 
 CONFIG, MODEL, OUTPUT = 2, 4, 5
 DATES = ("dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_until=2023-12-31")
@@ -109,3 +112,15 @@ def test_whole_process_says_the_same(patronage, tmp_path):
     assert "There is no tracking store" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "score", "export", "report"])
+def test_working_folder_that_cannot_be_written(command, monkeypatch, capsys):
+    GlobalHydra.instance().clear()
+    monkeypatch.chdir("/proc")
+    with pytest.raises(SystemExit) as stop:
+        main([command])
+    said = capsys.readouterr().err
+    assert stop.value.code == OUTPUT
+    assert "Cannot write into the folder /proc/outputs/logs" in said
+    assert "Traceback" not in said

@@ -22,6 +22,7 @@ SPLIT = ("dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_unt
         (("train", "+panel.bogus=1"), "bogus"),
         (("train", "+tracking.bogus=1"), "bogus"),
         (("train", "+contract.bogus=1"), "bogus"),
+        (("train", "churn.horizon_days=30"), "dates.horizon_days"),
     ],
 )
 def test_unknown_key_is_named(refused, ledger_of, arguments, named):
@@ -112,3 +113,10 @@ def test_whole_process_says_the_same(patronage, tmp_path):
     assert done.returncode == CONFIG
     assert "churn.n_treees" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_end_of_observation_long_after_the_last_row_is_refused_before_the_fit(refused, ledger_of):
+    code, said = refused("train", *ledger_of(ROWS), "dates.observed_until=2029-12-31")
+    assert code == 3
+    assert "dates.observed_until is 2029-12-31, but the last transaction is of 2023-12-" in said
+    assert "Fit to what was known" not in said

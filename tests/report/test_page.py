@@ -151,7 +151,11 @@ def test_readings_are_computed_from_the_tables(tables, tmp_path):
     tracking.loc[holdout, "expected_incremental"] = 3104 / holdout.sum()
     tracking.loc[holdout, "actual_incremental"] = 3310 / holdout.sum()
     text = text_of(dataclasses.replace(tables, tracking=tracking), tmp_path)
-    assert "Over the holdout the model expected 3,104 repeat purchases; 3,310 came (−6.2\u00a0%)." in text
+    assert (
+        "Over the holdout the model expected 3,104 repeat purchases, knowing of each customer only the day of the first"
+        in text
+    )
+    assert "one; 3,310 came (−6.2\u00a0%)." in text
     assert "The model expected 1,389 customers not to come back up to the cut-off; 1,411 did not" in text
     assert "by chance, 20 %" in text
 
@@ -181,7 +185,7 @@ def test_headline_figures(tables):
     leaving = scores["churn_probability"].sum()
     assert figures["Customers scored"] == "200"
     assert figures["Expected purchase days in 91 days"] == f"{scores['expected_purchases'].sum():,.0f}"
-    assert figures["Total CLV (money)"] == f"{scores['clv'].sum():,.0f}"
+    assert figures["Total CLV (money) in 91 days"] == f"{scores['clv'].sum():,.0f}"
     assert figures["Share of CLV in the top 20 %"] == f"{100 * top:.1f}\u00a0%"
     assert figures[f"Expected to churn ({100 * leaving / 200:.1f}\u00a0% of customers)"] == f"{leaving:,.0f}"
 

@@ -149,7 +149,6 @@ def test_the_scorer_refuses_rows_with_reasons(bundle):
     assert caught.value.counts == {
         "monetary_value missing": 1,
         "spend_30d infinite": 1,
-        "monetary_value negative": 1,
     }
 
 

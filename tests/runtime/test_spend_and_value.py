@@ -61,3 +61,8 @@ def test_the_unit_of_time_does_not_change_the_value():
 def test_a_year_has_365_and_a_quarter_days_and_a_week_seven():
     assert TimeUnit.YEAR.from_days(365.25) == 1.0
     assert TimeUnit("week").from_days(364) == 52.0
+
+
+def test_a_negative_mean_counts_as_zero():
+    refunded, nothing = gamma_gamma.expected_spend(SPENDERS, np.array([3.0, 3.0]), np.array([-50.0, 0.0]))
+    assert refunded == nothing > 0

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,23 @@ with store.session(create=True) as mlflow:
     said = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     assert len({out for out, _ in said}) == 1
+
+
+def test_a_process_killed_while_it_makes_the_database_leaves_nothing_unusable(tmp_path):
+    script = """
+from patronage.tracking.store import TrackingStore
+store = TrackingStore("sqlite:///mlruns/mlflow.db", "mlruns/artifacts", "again", "patronage")
+with store.session(create=True) as mlflow:
+    print(len(mlflow.search_experiments()))
+"""
+    victim = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "mlruns").glob(".mlflow.db.*.part/mlflow.db")):
+        assert time.monotonic() < deadline
+        assert victim.poll() is None
+        time.sleep(0.01)
+    victim.kill()
+    victim.wait()
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

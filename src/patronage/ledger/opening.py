@@ -12,6 +12,7 @@ from patronage.errors import ContractError, DateError, OutputError, SourceError
 from patronage.files import written_whole
 from patronage.ledger.backend import connect_duckdb
 from patronage.ledger.contract import REASONS, check_timestamp_format, checked_rows
+from patronage.ledger.purchases import lone_refunds
 from patronage.ledger.raw_tables import quoted
 from patronage.ledger.source import TransactionSource
 from patronage.runtime.histories import FIRST_EXAMPLES
@@ -32,6 +33,10 @@ class LedgerAccount:
         Distinct customers among the rows used.
     first, last : datetime
         Span of the rows used.
+    lone_refunds : int
+        Refunds among the rows used that fall on a day without a purchase of their customer; they change no purchase.
+    lone_refunds_amount : float
+        Their sum, in money; negative or 0.
     """
 
     rows_in: int
@@ -41,6 +46,8 @@ class LedgerAccount:
     first: datetime
     last: datetime
     reasons: dict[str, int] = field(default_factory=dict)
+    lone_refunds: int = 0
+    lone_refunds_amount: float = 0.0
 
     def __str__(self) -> str:
         text = (
@@ -49,6 +56,11 @@ class LedgerAccount:
         )
         if self.reasons:
             text += "; set aside: " + ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
+        if self.lone_refunds:
+            text += (
+                f"; {self.lone_refunds:,} refunds ({self.lone_refunds_amount:,.2f}) on days without a purchase, "
+                "which no purchase is netted with"
+            )
         return text
 
 
@@ -61,7 +73,9 @@ class Ledger:
     transactions : ibis.Table
         As described in `schema.TRANSACTIONS`.
     set_aside : ibis.Table
-        Rows that were refused: source_file, source_row, reasons, and the raw values.
+        Rows that were refused: source_file, source_row, reasons, and the raw values. Where ``line`` is filled, the
+        line could not be split and source_row is its number in the file, the header being 1; elsewhere source_row
+        counts the rows of the file that could be read, from 1.
     account : LedgerAccount
     name, location, digest : str
         Where the rows came from, and the SHA-256 of what was read.
@@ -153,6 +167,7 @@ def open_ledger(
         first=transactions.timestamp.min(),
         last=transactions.timestamp.max(),
     ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    refunds = lone_refunds(transactions).to_pyarrow().to_pylist()[0]
     ledger = Ledger(
         transactions=transactions,
         set_aside=set_aside,
@@ -164,6 +179,8 @@ def open_ledger(
             first=span["first"],
             last=span["last"],
             reasons=counts,
+            lone_refunds=refunds["refunds"],
+            lone_refunds_amount=refunds["amount"],
         ),
         name=source.name,
         location=source.location,
@@ -213,7 +230,7 @@ def _count(checked: Any, set_aside: Any, unreadable: Any) -> tuple[dict[str, int
 def _refuse(ledger: Ledger, max_share: float, written: Path | None) -> None:
     account = ledger.account
     examples = ledger.set_aside.order_by("source_file", "source_row").limit(FIRST_EXAMPLES).to_pyarrow().to_pylist()
-    first = [f"row {row['source_row']}: {row['reasons']}" for row in examples]
+    first = [f"{'row' if row['line'] is None else 'line'} {row['source_row']}: {row['reasons']}" for row in examples]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in account.reasons.items())
     share = account.rows_set_aside / account.rows_in
     allowed = f"at most {max_share:.1%} may" if account.rows_used else "so none is left"
@@ -221,6 +238,7 @@ def _refuse(ledger: Ledger, max_share: float, written: Path | None) -> None:
         f"{account.rows_set_aside:,} of {account.rows_in:,} rows of {ledger.location} ({share:.1%}) "
         f"break the contract, {allowed}: {reasons}. First: {'; '.join(first)}."
         + (f" They are written to {written}." if written else "")
+        + (" Convert the file to UTF-8." if "encoding" in reasons else "")
         + " Check ledger.columns and ledger.timestamp_format, correct the rows, or raise contract.max_set_aside_share."
     )
     raise ContractError(message, counts=account.reasons, first_ids=first)

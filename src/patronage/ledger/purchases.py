@@ -15,6 +15,22 @@ MONEY = "decimal(18, 6)"
 """Amounts are summed as decimals: sums of floats depend on their order, which engines that work in parallel vary."""
 
 
+def lone_refunds(transactions: Any) -> Any:
+    """Refunds on days on which their customer bought nothing, which no purchase day is netted with.
+
+    Returns
+    -------
+    ibis.Table
+        One row: refunds (long, number of rows) and amount (double, money, their sum, negative or 0).
+    """
+    rows = transactions.select("customer_id", "amount", day=transactions.timestamp.date())
+    by_day = rows.group_by("customer_id", "day").aggregate(
+        refunds=_.count(), amount=_.amount.cast(MONEY).sum(), largest=_.amount.max()
+    )
+    alone = by_day.filter(_.largest < 0)
+    return alone.aggregate(refunds=_.refunds.sum().fill_null(0), amount=_.amount.sum().cast("float64").fill_null(0.0))
+
+
 def purchase_days(transactions: Any, after: date | None = None, until: date | None = None) -> Any:
     """One row for every customer and day of purchase.
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from omegaconf import DictConfig
 
 from patronage.errors import ConfigError, PatronageError
+from patronage.files import check_writable
 from patronage.paths import conf_folder
 from patronage.pipelines import console
 from patronage.pipelines.settings import plain
@@ -44,7 +45,13 @@ def run(name: str) -> None:
             sys.exit(error.exit_code)
 
     try:
+        # Hydra would fail with a traceback of its own if its logs had nowhere to go.
+        if not any(argument.startswith(("-", "hydra.")) for argument in sys.argv[1:]):
+            check_writable("outputs/logs")
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
+    except PatronageError as error:
+        console.refuse(error)
+        sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == 1 and not composed:
             raise SystemExit(ConfigError.exit_code) from stop

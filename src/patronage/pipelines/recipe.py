@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field, StrictBool
 
 from patronage import __version__
+from patronage.errors import ConfigError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.ledger.opening import Ledger
 from patronage.models.churn.panel import churn_panel
@@ -87,12 +88,19 @@ class Recipe:
         """
         no_leftovers(config, {*GROUPS, *Train.model_fields}, "train")
         settings = settings_from(Train, {key: config[key] for key in Train.model_fields})
-        for part in ("purchase", "spend", "churn"):
+        for part in ("purchase", "spend"):
             built(config, part)
+        dates = settings_from(Dates, config["dates"], "dates")
+        if built(config, "churn").horizon_days != dates.horizon_days:
+            message = (
+                f"churn.horizon_days is {config['churn']['horizon_days']} and dates.horizon_days {dates.horizon_days}: "
+                "all scores look equally far ahead. Set dates.horizon_days alone."
+            )
+            raise ConfigError(message)
         return cls(
             config=config,
             settings=settings,
-            dates=settings_from(Dates, config["dates"], "dates"),
+            dates=dates,
             panel=settings_from(Panel, config["panel"], "panel"),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
             store=TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump()),

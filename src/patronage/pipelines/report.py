@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from patronage.errors import ModelError, SourceError
+from patronage.errors import ContractError, ModelError, SourceError
 from patronage.files import check_writable
 from patronage.pipelines import console
 from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, read_bundle
+from patronage.schema import SCORES
 from patronage.tracking.record import log_report, read_tables
 from patronage.tracking.registry import ResolvedModel, resolve_model
 from patronage.tracking.store import TrackingStore
@@ -41,8 +42,10 @@ def report(config: dict[str, Any]) -> None:
             message = f"A report needs the run that trained the model; {settings.model} is a bare folder."
             raise ModelError(message)
         tables = read_tables(store, resolved.run_id)
+        bundle = read_bundle(resolved.bundle_folder)
         scores = read_scores(settings.scores)
-        facts = _facts(resolved, read_bundle(resolved.bundle_folder), scores)
+        _refuse_foreign_scores(scores, settings.scores, str(resolved.label), bundle)
+        facts = _facts(resolved, bundle, scores)
     with console.step("Draw the charts and write the page"):
         content = page.ReportTables(**tables, scores=scores, facts=facts)
         pngs = page.write_pngs(page.charts(content), out)
@@ -75,6 +78,27 @@ def read_scores(path: str) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         message = f"{path} is not a Parquet file of scores: {error}."
         raise SourceError(message) from error
+
+
+def _refuse_foreign_scores(scores: pd.DataFrame, path: str, label: str, bundle: Bundle) -> None:
+    lacking = [name for name in SCORES.names if name not in scores]
+    if lacking:
+        message = f"{path} is no file of scores: it lacks {', '.join(lacking)}. Write one with `patronage score`."
+        raise ContractError(message)
+    versions = sorted(map(str, scores["model_version"].unique()))
+    horizons = sorted(scores["horizon_days"].unique().tolist())
+    if versions != [label] or horizons != [bundle.horizon_days]:
+        message = (
+            f"The scores in {path} are by {', '.join(versions) or 'no model'}, {', '.join(map(str, horizons))} days "
+            f"ahead; the report is on {label}, {bundle.horizon_days} days ahead. Score with that model, or set "
+            f"model=models:/{versions[0] if versions else 'NAME/VERSION'}."
+        )
+        raise ContractError(message)
+    doubled = scores["customer_id"].duplicated()
+    if doubled.any():
+        first = scores.loc[doubled, "customer_id"].astype(str).tolist()
+        message = f"{path} names {doubled.sum():,} customers more than once, first: {', '.join(first[:5])}."
+        raise ContractError(message, counts={"customer_id more than once": int(doubled.sum())}, first_ids=first[:5])
 
 
 def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:

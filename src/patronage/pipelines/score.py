@@ -21,6 +21,9 @@ KNOWN = {"ledger", "dates", "contract", "tracking", "as_of", "model", "out", "ba
 SHOWN = ("clv", "expected_purchases", "expected_spend", "probability_active", "churn_probability")
 """Scores of the most valuable customers that the terminal shows."""
 
+SILENCE_DAYS = 31
+"""A longer silence before the as-of date is worth a word."""
+
 
 class Score(Settings):
     """The command's own settings."""
@@ -46,6 +49,12 @@ def score(config: dict[str, Any]) -> None:
     ledger.require_facts_until(settings.as_of)
     if settings.as_of < scorer.bundle.as_of:
         console.note(f"the model knows facts up to {scorer.bundle.as_of}, later than the as-of date of the scores")
+    silence = (settings.as_of - ledger.account.last.date()).days
+    if silence > SILENCE_DAYS:
+        console.note(
+            f"the last transaction is {silence:,} days older than the as-of date: if the ledger is not complete until "
+            "then, every customer looks more gone than they are"
+        )
     with Progress(console=console.OUT, transient=True) as progress:
         task = progress.add_task("Score customers", total=ledger.account.customers)
         scored = score_ledger(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from patronage.errors import DateError
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
+from patronage.evaluation.verdict import verdicts
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
@@ -67,6 +68,14 @@ def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
         message = (
             f"The holdout is empty: no transaction between {dates.cutoff} and {dates.holdout_end}. The ledger spans "
             f"{ledger.account.first:%Y-%m-%d} to {ledger.account.last:%Y-%m-%d}; choose an earlier dates.cutoff."
+        )
+        raise DateError(message)
+    silence = (dates.observed_until - ledger.account.last.date()).days
+    if silence >= dates.horizon_days:
+        message = (
+            f"dates.observed_until is {dates.observed_until}, but the last transaction is of "
+            f"{ledger.account.last:%Y-%m-%d}: with nothing in {silence:,} days, a whole horizon, every customer would "
+            "count as gone. Set it to the last day of which the ledger is complete."
         )
         raise DateError(message)
 
@@ -130,7 +139,7 @@ def _note_models(fit: Fit) -> None:
 
 
 def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEvaluation, bundle: Bundle) -> None:
-    figures = evaluation.figures()
+    figures, sentences = evaluation.figures(), verdicts(evaluation.metrics)
     for task, metrics in SHOWN.items():
         models = evaluation.metrics.query("task == @task")["model"].unique()
         rows = [
@@ -138,6 +147,7 @@ def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEval
             for model in models
         ]
         console.results(f"Holdout: {task}", [task, *metrics], rows)
+        console.note(sentences[task])
     version = f"{store.registered_model}/{recorded.version}"
     aliases = ", ".join(f"@{alias}" for alias in recorded.aliases)
     rows = [

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from patronage import schema
 from patronage.errors import ContractError
+from patronage.evaluation.verdict import verdicts
 from patronage.files import written_whole
 from patronage.report import charts as drawing
 
@@ -169,15 +170,15 @@ def headline_figures(tables: ReportTables) -> list[tuple[str, str]]:
     return [
         ("Customers scored", f"{count:,}"),
         (f"Expected purchase days{horizon}", f"{scores['expected_purchases'].sum():,.0f}"),
-        (f"Total CLV ({tables.money})", f"{scores['clv'].sum():,.0f}"),
+        (f"Total CLV ({tables.money}){horizon}", f"{scores['clv'].sum():,.0f}"),
         ("Share of CLV in the top 20 %", percent(top_share(scores))),
         (f"Expected to churn{share}", f"{leaving:,.0f}"),
     ]
 
 
 def metric_tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Arrange the metrics in one table a task: ``models`` are its columns, ``rows`` are (metric, values)."""
-    tables = []
+    """Arrange the metrics in one table a task: its columns ``models``, its ``rows`` (metric, values), a ``verdict``."""
+    tables, sentences = [], verdicts(metrics)
     for task, part in metrics.groupby("task", sort=False):
         cells = part.drop_duplicates(["metric", "model"]).set_index(["metric", "model"])["value"].astype(float)
         models = part["model"].unique().tolist()
@@ -185,7 +186,7 @@ def metric_tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
             (metric, [figure(float(cells.get((metric, model), math.nan))) for model in models])
             for metric in part["metric"].unique()
         ]
-        tables.append({"task": str(task), "models": models, "rows": rows})
+        tables.append({"task": str(task), "models": models, "rows": rows, "verdict": sentences[str(task)]})
     return tables
 
 
@@ -235,7 +236,10 @@ def _read_tracking(tables: ReportTables) -> str:
     if holdout.empty:
         return "There is no holdout: the curve shows how the model follows the purchases it was fitted to."
     came = f"{actual:,.0f} came{_off(expected, actual)}"
-    return f"Over the holdout the model expected {expected:,.0f} repeat purchases; {came}."
+    return (
+        f"Over the holdout the model expected {expected:,.0f} repeat purchases, knowing of each customer only the day "
+        f"of the first one; {came}."
+    )
 
 
 def _read_frequency(tables: ReportTables) -> str:

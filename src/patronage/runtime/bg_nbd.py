@@ -55,7 +55,8 @@ def log_odds_of_death(params: BetaGeoParams, histories: Histories) -> FloatArray
 
     .. math:: D = (r + x)\,\ln\frac{\alpha + T}{\alpha + t_x} + \ln\frac{a}{b + x - 1}
 
-    and minus infinity where x is 0. It is the logarithm of the last term of equation (7) of [1]_ over the first.
+    and minus infinity where x is 0. It is the logarithm of the second term of the likelihood, equation (6)
+    of [1]_, over the first.
 
     Returns
     -------

@@ -8,7 +8,8 @@
     churn.json       features, horizon and calibration of the churn classifier
     churn.ubj        its trees, in XGBoost's own format
 
-Loading checks the size and SHA-256 of every file before anything is read from it. There is no pickle anywhere.
+Loading checks the SHA-256 of every member, and that no file is beyond all measure, before anything is read from it. The
+manifest has no hash of its own: its SHA-256 is the fingerprint that names the bundle. There is no pickle anywhere.
 """
 
 import hashlib

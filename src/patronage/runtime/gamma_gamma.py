@@ -42,7 +42,8 @@ def expected_spend(params: GammaGammaParams, frequency: FloatArray, monetary_val
     .. math:: E(M \mid x, \bar z) = \frac{p\,(v + x \bar z)}{p x + q - 1}
 
     which draws every customer's own mean towards the population mean :math:`pv/(q-1)`, the more so the fewer their
-    purchases. Customers without repeat purchases get the population mean.
+    purchases. Customers without repeat purchases get the population mean. A mean below 0, from refunds larger than the
+    purchases of their days, counts as 0: the model knows positive amounts only.
 
     Parameters
     ----------
@@ -56,5 +57,5 @@ def expected_spend(params: GammaGammaParams, frequency: FloatArray, monetary_val
     ndarray of float64, shape (n,)
         In money per purchase day.
     """
-    own_total = np.where(frequency > 0, frequency * monetary_value, 0.0)
+    own_total = np.where(frequency > 0, frequency * np.maximum(monetary_value, 0.0), 0.0)
     return params.p * (params.v + own_total) / (params.p * frequency + params.q - 1)

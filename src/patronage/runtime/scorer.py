@@ -102,7 +102,6 @@ def model_input(table: Any) -> dict[str, FloatArray]:
         for column in MODEL_INPUT.columns
         if not column.nullable
     }
-    failures["monetary_value negative"] = columns["monetary_value"] < 0
     refuse_rows(failures, what="rows")
     return columns
 

@@ -3,6 +3,7 @@
 import keyword
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from patronage.runtime.vendor import copy_runtime
 from patronage.schema import MODEL_INPUT, SCORE_VALUES, TableSchema
 
 TEMPLATE = Path(__file__).with_name("scorer_module.py.in")
+
+TAKEN_NAMES = {"numpy", "scipy", "xgboost", "patronage", *sys.stdlib_module_names}
 
 _PYPROJECT = """\
 [build-system]
@@ -88,8 +91,11 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     """
     from hatchling.builders.wheel import WheelBuilder
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        message = f"The name of the module must be a Python identifier in lower case and no keyword, got {name!r}."
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in TAKEN_NAMES:
+        message = (
+            "The name of the module must be a Python identifier in lower case, not taken by "
+            f"Python or a dependency, got {name!r}."
+        )
         raise ConfigError(message)
     if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", version):
         message = f"The version must look like 1.2.3, got {version!r}."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from patronage.errors import ModelError, OutputError
-from patronage.files import check_writable
+from patronage.files import check_writable, written_whole
 
 SQLITE = "sqlite:///"
 
@@ -64,9 +64,8 @@ class TrackingStore:
         mlflow.set_registry_uri(uri)
         try:
             if create and database is not None:
-                # Two processes that make the tables of a new database at once would get into each other's way.
                 with FileLock(database.with_name(f"{database.name}.lock")):
-                    mlflow.search_experiments(max_results=1)
+                    self._make(database)
             yield mlflow
         except (mlflow.exceptions.MlflowException, SQLAlchemyError) as error:
             first_line = str(error).splitlines()[0].rstrip(".")
@@ -100,6 +99,16 @@ class TrackingStore:
             check_writable(database.parent)
         if self.artifacts is not None:
             check_writable(self.artifacts)
+
+    def _make(self, database: Path) -> None:
+        """Make the tables of a missing database under another name, so that a kill leaves no half of one behind."""
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        if not database.exists():
+            with written_whole(database) as unfinished:
+                make: Any = SqlAlchemyStore  # untyped
+                store = make(f"{SQLITE}{unfinished.absolute()}", self.artifacts or str(database.parent))
+                store.engine.dispose()
 
     def _database(self) -> Path | None:
         return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None

@@ -131,7 +131,7 @@ class ChurnClassifier:
         latest = (panel["cutoff"] == panel["cutoff"].max()).to_numpy()
         self._refuse_panel(panel, churned, latest)
         matrix = panel[list(self.features)].to_numpy(np.float32)
-        groups = panel["customer_id"].to_numpy()
+        groups = pd.factorize(panel["customer_id"])[0]
         margin = self._margins_out_of_fold(matrix, churned, groups)
         self._model = ChurnModel(
             booster=self._grow(matrix, churned),
@@ -185,12 +185,12 @@ class ChurnClassifier:
             raise FitError(message)
 
     def _margins_out_of_fold(
-        self, matrix: NDArray[np.float32], churned: NDArray[np.int8], groups: object
+        self, matrix: NDArray[np.float32], churned: NDArray[np.int8], groups: NDArray[np.intp]
     ) -> FloatArray:
-        from sklearn.model_selection import StratifiedGroupKFold
+        from sklearn.model_selection import GroupKFold
 
         margin = np.full(len(churned), np.nan)
-        folds = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=self.seed)
+        folds = GroupKFold(self.n_folds, shuffle=True, random_state=self.seed)
         for inside, outside in folds.split(matrix, churned, groups):
             booster = self._grow(matrix[inside], churned[inside])
             margin[outside] = booster.predict(self._matrix(matrix[outside]), output_margin=True)
