@@ -7,11 +7,16 @@ from typing import Any
 import ibis
 import pandas as pd
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import full_run as commands
 from patronage import CdnowSource, open_ledger
 from patronage.ledger.opening import Ledger
+
+# How long an example takes says nothing of whether it is right, and busy machines are slow.
+settings.register_profile("patronage", deadline=None)
+settings.load_profile("patronage")
 
 
 @pytest.fixture(scope="session")
