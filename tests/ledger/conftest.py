@@ -70,6 +70,6 @@ def refused() -> Callable[[Ledger], dict[int, str]]:
                 counted[reason] = counted.get(reason, 0) + 1
             assert Path(row["source_file"]).is_file()
         assert account.reasons == counted
-        return {row["source_row"]: row["reasons"] for row in found}
+        return {row["source_row"] or row["source_line"]: row["reasons"] for row in found}
 
     return rows

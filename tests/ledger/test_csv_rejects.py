@@ -15,10 +15,10 @@ def test_ragged_lines_and_bad_values_in_one_file(opened_text, refused):
     ledger = opened_text(content)
     refused(ledger)
     rows = ledger.set_aside.order_by("reasons").to_pyarrow().to_pylist()
-    assert [(row["source_row"], row["reasons"], row["line"]) for row in rows] == [
-        (2, "timestamp not a date", None),  # the second of the lines that could be split
-        (3, "unreadable line: missing columns", "b,2024-01-01"),
-        (5, "unreadable line: too many columns", "d,soon,1,9"),
+    assert [(row["source_row"], row["source_line"], row["reasons"], row["line"]) for row in rows] == [
+        (2, None, "timestamp not a date", None),  # the second of the lines that could be split
+        (None, 3, "unreadable line: missing columns", "b,2024-01-01"),
+        (None, 5, "unreadable line: too many columns", "d,soon,1,9"),
     ]
 
 
@@ -27,7 +27,7 @@ def test_thousands_of_bad_lines_are_all_kept(opened_text, refused):
     refused(ledger)
     assert ledger.account.reasons == {"timestamp not a date": 2500, "unreadable line: missing columns": 2500}
     lines = ledger.set_aside.filter(ledger.set_aside.line.notnull())
-    assert sorted(lines.source_row.execute()) == list(range(3, 7503, 3))
+    assert sorted(lines.source_line.execute()) == list(range(3, 7503, 3))
     assert set(lines.line.execute()) == {"short"}
 
 

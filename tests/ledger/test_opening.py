@@ -69,8 +69,14 @@ def test_the_set_aside_file_holds_the_rows_as_found(source, tmp_path):
     parsed = {"customer_id": "b", "timestamp": "soon", "amount": "x", "line": None}
     split = {"customer_id": None, "timestamp": None, "amount": None, "line": "c;2024-01-01;1"}
     assert pq.read_table(target).to_pylist() == [
-        {**where, "source_row": 4, "reasons": "timestamp not a date; amount not a number", **parsed},
-        {**where, "source_row": 6, "reasons": "unreadable line: missing columns", **split},
+        {
+            **where,
+            "source_row": 4,
+            "source_line": None,
+            "reasons": "timestamp not a date; amount not a number",
+            **parsed,
+        },
+        {**where, "source_row": None, "source_line": 6, "reasons": "unreadable line: missing columns", **split},
     ]
     assert ledger.account.rows_set_aside == 2
     assert [path.name for path in target.parent.iterdir()] == ["aside.parquet"]

@@ -18,6 +18,8 @@ from patronage.ledger.source import TransactionSource
 from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.schema import TRANSACTIONS
 
+SET_ASIDE_ORDER = ("source_file", "source_row", "source_line")
+
 
 @dataclass(frozen=True)
 class LedgerAccount:
@@ -73,9 +75,9 @@ class Ledger:
     transactions : ibis.Table
         As described in `schema.TRANSACTIONS`.
     set_aside : ibis.Table
-        Rows that were refused: source_file, source_row, reasons, and the raw values. Where ``line`` is filled, the
-        line could not be split and source_row is its number in the file, the header being 1; elsewhere source_row
-        counts the rows of the file that could be read, from 1.
+        Rows that were refused: source_file, source_row (among the rows of the file that could be read, from 1),
+        reasons, and customer_id, timestamp, amount as found. A line that could not be split has instead its
+        source_line (the header being line 1) and its text, line.
     account : LedgerAccount
     name, location, digest : str
         Where the rows came from, and the SHA-256 of what was read.
@@ -117,7 +119,7 @@ class Ledger:
             return None
         with written_whole(path) as unfinished:
             try:
-                self.set_aside.order_by("source_file", "source_row").to_parquet(unfinished)
+                self.set_aside.order_by(*SET_ASIDE_ORDER).to_parquet(unfinished)
             except duckdb.Error as error:  # a full disk, say
                 message = f"Cannot write {path}: {str(error).splitlines()[0]}."
                 raise OutputError(message) from error
@@ -208,12 +210,13 @@ def _set_aside(checked: Any, unreadable: Any) -> Any:
     refused = checked.mutate(reasons=reasons.filter(lambda reason: reason.notnull()).join("; "))
     refused = refused.filter(_any_reason(checked)).select(
         "source_file", "source_row", "reasons",
-        customer_id="raw_customer_id", timestamp="raw_timestamp", amount="raw_amount", line=ibis.null("string"),
+        customer_id="raw_customer_id", timestamp="raw_timestamp", amount="raw_amount",
+        source_line=ibis.null("int64"), line=ibis.null("string"),
     )  # fmt: skip
     lines = unreadable.select(
-        "source_file", "source_row", reasons=unreadable.reason,
+        "source_file", source_row=ibis.null("int64"), reasons=unreadable.reason,
         customer_id=ibis.null("string"), timestamp=ibis.null("string"), amount=ibis.null("string"),
-        line=unreadable.content,
+        source_line=unreadable.source_line, line=unreadable.content,
     )  # fmt: skip
     return refused.union(lines)
 
@@ -229,8 +232,13 @@ def _count(checked: Any, set_aside: Any, unreadable: Any) -> tuple[dict[str, int
 
 def _refuse(ledger: Ledger, max_share: float, written: Path | None) -> None:
     account = ledger.account
-    examples = ledger.set_aside.order_by("source_file", "source_row").limit(FIRST_EXAMPLES).to_pyarrow().to_pylist()
-    first = [f"{'row' if row['line'] is None else 'line'} {row['source_row']}: {row['reasons']}" for row in examples]
+    examples = ledger.set_aside.order_by(*SET_ASIDE_ORDER).limit(FIRST_EXAMPLES).to_pyarrow().to_pylist()
+    first = [
+        f"row {row['source_row']}: {row['reasons']}"
+        if row["source_line"] is None
+        else f"line {row['source_line']}: {row['reasons']}"
+        for row in examples
+    ]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in account.reasons.items())
     share = account.rows_set_aside / account.rows_in
     allowed = f"at most {max_share:.1%} may" if account.rows_used else "so none is left"

@@ -16,7 +16,7 @@ UNREADABLE = "patronage_raw_unreadable"
 
 _EMPTY_UNREADABLE = f"""
     CREATE OR REPLACE TEMP TABLE {UNREADABLE}
-    (source_file VARCHAR, source_row BIGINT, reason VARCHAR, content VARCHAR)
+    (source_file VARCHAR, source_line BIGINT, reason VARCHAR, content VARCHAR)
 """
 
 

@@ -15,8 +15,8 @@ class RawTransactions:
         Columns customer_id, timestamp, amount in whatever type the source has, then source_file (string) and
         source_row (1 for the first readable row of the file).
     unreadable : ibis.Table
-        Lines that the reader could not split into columns: source_file, source_row (line of the file, the header
-        being 1), reason, content.
+        Lines that the reader could not split into columns: source_file, source_line (the header being line 1), reason,
+        content.
     timestamp_format : str or None
         strptime pattern of textual timestamps; ISO 8601 if None.
     digest : str
