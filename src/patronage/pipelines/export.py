@@ -4,12 +4,12 @@ from typing import Any
 
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
+from patronage.pipelines.opening import tracking_store
+from patronage.pipelines.settings import Settings, own_settings
 from patronage.scoring.wheel import export_wheel
 from patronage.tracking.registry import resolve_model
-from patronage.tracking.store import TrackingStore
 
-KNOWN = {"tracking", "model", "out", "name", "package_version"}
+GROUPS = {"tracking"}
 
 
 class Export(Settings):
@@ -23,9 +23,8 @@ class Export(Settings):
 
 def export(config: dict[str, Any]) -> None:
     """Export a model; see ``conf/export.yaml`` for the settings."""
-    no_leftovers(config, KNOWN, "export")
-    settings = settings_from(Export, {key: config[key] for key in Export.model_fields})
-    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    settings = own_settings(Export, config, "export", GROUPS)
+    store = tracking_store(config)
     check_writable(settings.out)
     with console.step(f"Pack the model {settings.model}"):
         resolved = resolve_model(store, settings.model)

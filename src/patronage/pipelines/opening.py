@@ -1,11 +1,12 @@
-"""Opening the ledger that a command was told of."""
+"""The ledger and the tracking store that a command was told of."""
 
 from collections.abc import Callable
 from typing import Any
 
 from patronage.ledger.opening import Ledger, open_ledger
 from patronage.pipelines import console
-from patronage.pipelines.settings import Contract, built, settings_from
+from patronage.pipelines.settings import Contract, Tracking, built, settings_from
+from patronage.tracking.store import TrackingStore
 
 
 def ledger_opener(config: dict[str, Any]) -> Callable[[], Ledger]:
@@ -27,3 +28,8 @@ def ledger_opener(config: dict[str, Any]) -> Callable[[], Ledger]:
         return ledger
 
     return opened
+
+
+def tracking_store(config: dict[str, Any]) -> TrackingStore:
+    """Check the settings of the tracking store; nothing is opened yet."""
+    return TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())

@@ -15,15 +15,14 @@ from patronage.ledger.opening import Ledger
 from patronage.models.churn.panel import churn_panel
 from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
-from patronage.pipelines.opening import ledger_opener
+from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
     Dates,
     Panel,
     Settings,
-    Tracking,
     Value,
     built,
-    no_leftovers,
+    own_settings,
     settings_from,
 )
 from patronage.runtime.bundle import Bundle
@@ -86,8 +85,7 @@ class Recipe:
         ConfigError
             Naming the key.
         """
-        no_leftovers(config, {*GROUPS, *Train.model_fields}, "train")
-        settings = settings_from(Train, {key: config[key] for key in Train.model_fields})
+        settings = own_settings(Train, config, "train", GROUPS)
         for part in ("purchase", "spend"):
             built(config, part)
         dates = settings_from(Dates, config["dates"], "dates")
@@ -103,7 +101,7 @@ class Recipe:
             dates=dates,
             panel=settings_from(Panel, config["panel"], "panel"),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
-            store=TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump()),
+            store=tracking_store(config),
             open_ledger=ledger_opener(config),
         )
 

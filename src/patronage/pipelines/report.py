@@ -10,15 +10,15 @@ import pandas as pd
 from patronage.errors import ContractError, ModelError, SourceError
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
+from patronage.pipelines.opening import tracking_store
+from patronage.pipelines.settings import Settings, own_settings
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, read_bundle
 from patronage.schema import SCORES
 from patronage.tracking.record import log_report, read_tables
 from patronage.tracking.registry import ResolvedModel, resolve_model
-from patronage.tracking.store import TrackingStore
 
-KNOWN = {"tracking", "model", "scores", "out"}
+GROUPS = {"tracking"}
 
 
 class Report(Settings):
@@ -31,9 +31,8 @@ class Report(Settings):
 
 def report(config: dict[str, Any]) -> None:
     """Write the report; see ``conf/report.yaml`` for the settings."""
-    no_leftovers(config, KNOWN, "report")
-    settings = settings_from(Report, {key: config[key] for key in Report.model_fields})
-    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    settings = own_settings(Report, config, "report", GROUPS)
+    store = tracking_store(config)
     out = Path(settings.out)
     check_writable(out)
     with console.step(f"Read the model {settings.model} and its evaluation"):

@@ -9,14 +9,13 @@ from rich.progress import Progress
 
 from patronage.files import check_writable
 from patronage.pipelines import console
-from patronage.pipelines.opening import ledger_opener
-from patronage.pipelines.settings import Settings, Tracking, no_leftovers, settings_from
+from patronage.pipelines.opening import ledger_opener, tracking_store
+from patronage.pipelines.settings import Settings, own_settings
 from patronage.runtime.scorer import load_scorer
 from patronage.scoring.batch import score_ledger
 from patronage.tracking.registry import resolve_model
-from patronage.tracking.store import TrackingStore
 
-KNOWN = {"ledger", "dates", "contract", "tracking", "as_of", "model", "out", "batch_rows"}
+GROUPS = {"ledger", "dates", "contract", "tracking"}
 
 SHOWN = ("clv", "expected_purchases", "expected_spend", "probability_active", "churn_probability")
 """Scores of the most valuable customers that the terminal shows."""
@@ -36,9 +35,8 @@ class Score(Settings):
 
 def score(config: dict[str, Any]) -> None:
     """Score a ledger; see ``conf/score.yaml`` for the settings."""
-    no_leftovers(config, KNOWN, "score")
-    settings = settings_from(Score, {key: config[key] for key in Score.model_fields})
-    store = TrackingStore(**settings_from(Tracking, config["tracking"], "tracking").model_dump())
+    settings = own_settings(Score, config, "score", GROUPS)
+    store = tracking_store(config)
     opened = ledger_opener(config)
     check_writable(Path(settings.out).parent)
     with console.step(f"Load the model {settings.model}"):

@@ -177,15 +177,17 @@ def built(config: dict[str, Any], group: str) -> Any:
         raise ConfigError(message) from error
 
 
-def no_leftovers(config: dict[str, Any], known: set[str], command: str) -> None:
-    """Refuse keys at the top of the configuration that the command does not read.
+def own_settings(kind: type[T], config: dict[str, Any], command: str, groups: set[str]) -> T:
+    """Check the keys at the top of the configuration that belong to no group, and refuse those nobody reads.
 
     Raises
     ------
     ConfigError
-        Naming them and what is known.
+        Naming every key that is unknown, missing, of the wrong type or out of range.
     """
+    known = {*groups, *kind.model_fields}
     unknown = sorted(set(config) - known)
     if unknown:
         message = f"patronage {command} does not know {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
         raise ConfigError(message)
+    return settings_from(kind, {key: value for key, value in config.items() if key in kind.model_fields})

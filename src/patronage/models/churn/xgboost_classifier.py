@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from patronage.errors import ConfigError, FitError, ModelError
 from patronage.models.base import like_frame, required_columns
 from patronage.models.churn.calibration import KINDS, CalibrationKind, fit_calibration
-from patronage.runtime.churn import Calibration, ChurnModel
+from patronage.runtime.churn import ChurnModel
 from patronage.runtime.histories import FloatArray
 from patronage.schema import FEATURES, MODEL_INPUT
 
@@ -154,11 +154,6 @@ class ChurnClassifier:
             message = "This ChurnClassifier is not fitted yet: call fit(panel) first."
             raise ModelError(message)
         return model
-
-    @property
-    def calibration_(self) -> Calibration:
-        """The learnt calibration."""
-        return self.to_model().calibration
 
     def churn_probability(self, frame: pd.DataFrame) -> pd.Series:
         """Probability of no purchase within the horizon, for rows that hold the features."""
