@@ -4,10 +4,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from patronage.ledger.simulated import simulate_bg_nbd
-from patronage.runtime import bg_nbd
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.ledger.simulated import simulate_purchases
 from patronage.runtime.histories import Histories, checked_histories
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 PAPER = BetaGeoParams(r=0.243, alpha=4.414, a=0.793, b=2.426)
 """Fader, Hardie, Lee (2005), table 2: the 1/10 sample of CDNOW."""
@@ -31,7 +30,7 @@ def exact_expected_purchases(params, x, t_x, T, h):
 
 def test_worked_example_of_the_authors_spreadsheet():
     # brucehardie.com: a customer with x = 2, t_x = 30.43, T = 38.86 is expected to buy 1.226 times in 39 weeks.
-    assert bg_nbd.expected_purchases(PAPER, one(2, 30.43, 38.86), 39)[0] == pytest.approx(1.2260, abs=5e-5)
+    assert PAPER.expected_purchases(one(2, 30.43, 38.86), 39)[0] == pytest.approx(1.2260, abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_worked_example_of_the_authors_spreadsheet():
 )
 def test_expected_purchases_against_sixty_digits(params, history, horizon):
     exact = exact_expected_purchases(params, *history, horizon)
-    computed = bg_nbd.expected_purchases(params, one(*history), horizon)[0]
+    computed = params.expected_purchases(one(*history), horizon)[0]
     assert computed == pytest.approx(float(exact), rel=1e-8, abs=1e-12)
 
 
@@ -72,7 +71,7 @@ def test_random_corners_stay_accurate():
         history = (x, float(T * rng.uniform(0.01, 1)) if x else 0.0, T)
         horizon = 10 ** rng.uniform(-2, 4)
         exact = float(exact_expected_purchases(params, *history, horizon))
-        computed = bg_nbd.expected_purchases(params, one(*history), horizon)[0]
+        computed = params.expected_purchases(one(*history), horizon)[0]
         worst = max(worst, abs(computed - exact) / max(exact, 1e-12))
     assert worst < 1e-8
 
@@ -84,22 +83,22 @@ def test_random_corners_stay_accurate():
 def test_expected_purchases_of_a_new_customer(horizon, published):
     # Unconditional expectation at the estimates of the 1/10 sample.
     sample = BetaGeoParams(r=0.242595, alpha=4.413602, a=0.792922, b=2.425907)
-    assert bg_nbd.expected_purchases_new(sample, horizon)[0] == pytest.approx(published, abs=1e-4)
+    assert sample.expected_purchases_new(np.array([horizon]))[0] == pytest.approx(published, abs=1e-4)
 
 
 def test_distribution_of_a_new_customer():
     # Values of the test suite of lifetimes, found again by two independent implementations.
-    assert bg_nbd.purchase_probabilities_new(PAPER, 0, 39.0)[0, 0] == pytest.approx(0.57378635, abs=5e-9)
-    assert bg_nbd.purchase_probabilities_new(PAPER, 10, 2.0)[0, 10] == pytest.approx(1.0786896e-7, rel=1e-7)
-    tail = bg_nbd.purchase_probabilities_new(PAPER, 20, 30.0)[0]
+    assert PAPER.purchase_probabilities_new(0, np.array([39.0]))[0, 0] == pytest.approx(0.57378635, abs=5e-9)
+    assert PAPER.purchase_probabilities_new(10, np.array([2.0]))[0, 10] == pytest.approx(1.0786896e-7, rel=1e-7)
+    tail = PAPER.purchase_probabilities_new(20, np.array([30.0]))[0]
     assert tail[[11, 20]] == pytest.approx([0.0019995214, 0.0002222260], abs=5e-11)
 
 
 def test_distribution_sums_to_one_and_has_the_mean():
-    probabilities = bg_nbd.purchase_probabilities_new(PAPER, 3000, [1.0, 39.0, 200.0])
+    probabilities = PAPER.purchase_probabilities_new(3000, np.array([1.0, 39.0, 200.0]))
     assert probabilities.sum(axis=1) == pytest.approx(1.0, abs=1e-9)
     mean = probabilities @ np.arange(3001)
-    assert mean == pytest.approx(bg_nbd.expected_purchases_new(PAPER, [1.0, 39.0, 200.0]), rel=1e-6)
+    assert mean == pytest.approx(PAPER.expected_purchases_new(np.array([1.0, 39.0, 200.0])), rel=1e-6)
 
 
 def test_probability_alive_by_bayes_on_a_grid():
@@ -116,21 +115,21 @@ def test_probability_alive_by_bayes_on_a_grid():
         stayed = mp.beta(PAPER.a, PAPER.b + x) * gamma_moment(T)
         left = mp.beta(PAPER.a + 1, PAPER.b + x - 1) * gamma_moment(t_x)
         expected = float(stayed / (stayed + left))
-    assert bg_nbd.probability_alive(PAPER, one(x, t_x, T))[0] == pytest.approx(expected, rel=1e-8)
+    assert PAPER.probability_alive(one(x, t_x, T))[0] == pytest.approx(expected, rel=1e-8)
 
 
 def test_never_returned_is_alive_with_certainty_but_hardly_active():
     histories = one(0, 0.0, 100.0)
-    assert bg_nbd.probability_alive(PAPER, histories)[0] == 1.0
-    assert bg_nbd.probability_active(PAPER, histories, 10.0)[0] < 0.03
+    assert PAPER.probability_alive(histories)[0] == 1.0
+    assert PAPER.probability_active(histories, 10.0)[0] < 0.03
 
 
 def test_heavy_buyers_do_not_overflow():
     histories = checked_histories([5000, 1, 5000], [1e-3, 1e-3, 10000], [10000, 10000, 10000])
     for values in (
-        bg_nbd.probability_alive(PAPER, histories),
-        bg_nbd.probability_active(PAPER, histories, 1e5),
-        bg_nbd.expected_purchases(PAPER, histories, 1e5),
+        PAPER.probability_alive(histories),
+        PAPER.probability_active(histories, 1e5),
+        PAPER.expected_purchases(histories, 1e5),
     ):
         assert np.isfinite(values).all()
         assert (values >= 0).all()
@@ -139,11 +138,11 @@ def test_heavy_buyers_do_not_overflow():
 def test_predictions_are_calibrated_in_a_simulated_world():
     """In a world that is BG/NBD, predictions at the true parameters are right on average, overall and by group."""
     params = BetaGeoParams(0.6, 6.0, 0.8, 3.0)
-    world = simulate_bg_nbd(params, 200_000, 364, 182, "week", np.random.default_rng(3), whole_days=False)
+    world = simulate_purchases(params, 200_000, 364, 182, "week", np.random.default_rng(3), whole_days=False)
     histories = checked_histories(world["frequency"], world["recency"], world["T"])
-    world["p_alive"] = bg_nbd.probability_alive(params, histories)
-    world["p_active"] = bg_nbd.probability_active(params, histories, 26.0)
-    world["expected"] = bg_nbd.expected_purchases(params, histories, 26.0)
+    world["p_alive"] = params.probability_alive(histories)
+    world["p_active"] = params.probability_active(histories, 26.0)
+    world["expected"] = params.expected_purchases(histories, 26.0)
     world["active"] = world["frequency_holdout"] > 0
     for predicted, actual in (("p_alive", "alive"), ("p_active", "active"), ("expected", "frequency_holdout")):
         by_group = world.groupby((world[predicted].rank(method="first") - 1) // 20_000)
@@ -157,6 +156,37 @@ def test_rows_in_a_batch_equal_rows_alone():
     x = rng.integers(0, 6, 400).astype(float)
     T = rng.integers(1, 50, 400) / 7
     t_x = np.where(x > 0, T * 0.5, 0.0)
-    batch = bg_nbd.expected_purchases(PAPER, Histories(x, t_x, T), 13.0)
-    alone = [bg_nbd.expected_purchases(PAPER, one(*row), 13.0)[0] for row in zip(x, t_x, T, strict=True)]
+    batch = PAPER.expected_purchases(Histories(x, t_x, T), 13.0)
+    alone = [PAPER.expected_purchases(one(*row), 13.0)[0] for row in zip(x, t_x, T, strict=True)]
     assert np.array_equal(batch, alone)
+
+
+@pytest.mark.parametrize("params", [PAPER, BetaGeoParams(0.5, 10.0, 1.0, 2.0), BetaGeoParams(3.0, 0.2, 0.05, 30.0)])
+@pytest.mark.parametrize(("rate", "horizon"), [(0.003, None), (0.003, 52.0), (2.0, None), (1e-5, 5000.0)])
+def test_discounted_purchases_by_integration_of_their_rate(params, rate, horizon):
+    """At time u a customer of a known p, alive today, buys at the mean rate n / rate * (1 + p u / rate)^-(n + 1)."""
+    x, t_x, T = 4, 30.0, 39.0
+    with mp.workdps(18):
+        n, scale, a, b = (mp.mpf(v) for v in (params.r + x, params.alpha + T, params.a, params.b + x))
+        end = mp.mpf(horizon) if horizon else 100 / mp.mpf(rate)
+
+        def worth(u):
+            return mp.exp(-rate * u) * n / scale * mp.hyp2f1(n + 1, a, a + b, -u / scale)
+
+        cuts = sorted({mp.mpf(0), end} | {mp.mpf(10) ** k for k in range(-1, 5) if 10**k < end})
+        alive = params.probability_alive(one(x, t_x, T))[0]
+        expected = float(alive * mp.quad(worth, cuts))
+    computed = params.discounted_purchases(one(x, t_x, T), rate, horizon)[0]
+    assert computed == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_ways_to_compute_meet_where_one_takes_over_from_the_other():
+    """Horizons run through the ranges of the sum, the closed form and the integral: no jumps, and always growing."""
+    horizons = np.concatenate([np.geomspace(1e-4, 1e5, 4001), [1e-300, 1e9]])
+    horizons.sort()
+    for params in (PAPER, BetaGeoParams(30.0, 10.0, 0.5, 3.0), BetaGeoParams(2.0, 5.0, 1.0 + 1e-4, 0.1)):
+        bought = params.expected_purchases_new(horizons)
+        slope = np.diff(np.log(bought)) / np.diff(np.log(horizons))
+        assert (np.diff(bought) > 0).all()
+        assert (slope < 1 + 1e-9).all()
+        assert (np.diff(slope) < 1e-7).all()

@@ -10,11 +10,11 @@ import pytest
 import xgboost
 
 from patronage.errors import BundleError, InputError, OutputError
-from patronage.runtime.bg_nbd import BetaGeoParams
 from patronage.runtime.bundle import MEMBERS, Bundle, read_bundle, write_bundle
 from patronage.runtime.churn import Calibration, ChurnModel
 from patronage.runtime.clv import ValueTerms
 from patronage.runtime.gamma_gamma import GammaGammaParams
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 from patronage.runtime.scorer import Scorer, load_scorer
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import MODEL_INPUT, SCORE_VALUES

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from patronage.runtime import bg_nbd, clv, gamma_gamma
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.runtime import clv, gamma_gamma
 from patronage.runtime.clv import ValueTerms
 from patronage.runtime.gamma_gamma import GammaGammaParams
 from patronage.runtime.histories import checked_histories
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
 
 BUYERS = BetaGeoParams(r=0.243, alpha=4.414, a=0.793, b=2.426)
@@ -35,7 +35,7 @@ def test_mean_spend_is_ignored_without_repeat_purchases():
 def test_undiscounted_value_is_purchases_times_margin():
     terms = ValueTerms(margin_rate=0.3, discount_rate_yearly=0.0, period_days=7)
     discounted = clv.discounted_purchases(BUYERS, HISTORIES, 273, terms, TimeUnit.WEEK)
-    assert discounted == pytest.approx(bg_nbd.expected_purchases(BUYERS, HISTORIES, 39.0), rel=1e-12)
+    assert discounted == pytest.approx(BUYERS.expected_purchases(HISTORIES, 39.0), rel=1e-12)
     value = clv.customer_lifetime_value(discounted, np.array([10.0, 20.0, 30.0]), terms)
     assert value == pytest.approx(discounted * [3.0, 6.0, 9.0], rel=1e-12)
 
@@ -43,7 +43,7 @@ def test_undiscounted_value_is_purchases_times_margin():
 def test_discounting_by_hand():
     """Two periods of 100 days and one of 50, each discounted from its middle at 15 % a year of 365.25 days."""
     terms = ValueTerms(margin_rate=1.0, discount_rate_yearly=0.15, period_days=100)
-    by_end = [bg_nbd.expected_purchases(BUYERS, HISTORIES, days / 7) for days in (0, 100, 200, 250)]
+    by_end = [BUYERS.expected_purchases(HISTORIES, days / 7) for days in (0, 100, 200, 250)]
     expected = sum(
         (by_end[k + 1] - by_end[k]) / 1.15 ** (middle / DAYS_PER_YEAR) for k, middle in enumerate((50, 150, 225))
     )

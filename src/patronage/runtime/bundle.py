@@ -15,7 +15,7 @@ manifest has no hash of its own: its SHA-256 is the fingerprint that names the b
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ import xgboost
 from ..errors import BundleError
 from ..files import written_whole
 from ..schema import MODEL_INPUT, SCORE_VALUES, TableSchema
-from .bg_nbd import BetaGeoParams
 from .churn import Calibration, ChurnModel
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
+from .purchase.kinds import KINDS
+from .purchase.model import PurchaseParams
 from .time_unit import TimeUnit
 
 FORMAT = 1
@@ -49,7 +50,7 @@ class Bundle:
 
     Attributes
     ----------
-    purchase : BetaGeoParams
+    purchase : PurchaseParams
     spend : GammaGammaParams
     churn : ChurnModel
     value : ValueTerms
@@ -65,7 +66,7 @@ class Bundle:
         First 12 digits of the SHA-256 of the manifest; empty for a bundle not yet written.
     """
 
-    purchase: BetaGeoParams
+    purchase: PurchaseParams
     spend: GammaGammaParams
     churn: ChurnModel
     value: ValueTerms
@@ -97,7 +98,7 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
     }
     with written_whole(folder) as place:
         place.mkdir()
-        _write_json(place / "purchase.json", {"kind": "bg_nbd", **asdict(bundle.purchase)})
+        _write_json(place / "purchase.json", {"kind": bundle.purchase.kind, **asdict(bundle.purchase)})
         _write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
         _write_json(place / "churn.json", {"kind": "xgboost", **churn_facts})
         bundle.churn.booster.save_model(place / "churn.ubj")
@@ -142,7 +143,7 @@ def read_bundle(folder: Path | str) -> Bundle:
     purchase, spend, churn = (_parse(members[name], folder / name) for name in MEMBERS[:3])
     try:
         return Bundle(
-            purchase=_from_fields(BetaGeoParams, purchase),
+            purchase=_from_fields(KINDS[purchase["kind"]], purchase),
             spend=_from_fields(GammaGammaParams, spend),
             churn=_churn_model(churn, members["churn.ubj"]),
             value=ValueTerms(**manifest["value"]),
@@ -174,7 +175,19 @@ def _churn_model(facts: dict[str, Any], trees: bytes) -> ChurnModel:
 
 
 def _from_fields(kind: type, values: dict[str, Any]) -> Any:
-    return kind(**{item.name: float(values[item.name]) for item in fields(kind)})
+    """Numbers and flags by name; a field that an older bundle does not know yet keeps its default."""
+    known = [item for item in fields(kind) if item.name in values or item.default is MISSING]
+    return kind(**{item.name: _as_field(item.type, values[item.name]) for item in known})
+
+
+def _as_field(kind: Any, value: Any) -> float | int | bool:
+    if kind not in (bool, int):
+        return float(value)
+    if type(value) is not kind:
+        expected = "true or false" if kind is bool else "a whole number"
+        message = f"expected {expected}, got {value!r}"
+        raise TypeError(message)
+    return value  # type: ignore[no-any-return]
 
 
 def _columns(table: TableSchema) -> list[dict[str, Any]]:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import bg_nbd
-from .bg_nbd import BetaGeoParams
-from .histories import FloatArray, Histories, distinct
+from .histories import FloatArray, Histories
+from .purchase.model import PurchaseParams
 from .time_unit import DAYS_PER_YEAR, TimeUnit
 
 
@@ -30,7 +29,7 @@ class ValueTerms:
 
 
 def discounted_purchases(
-    params: BetaGeoParams, histories: Histories, horizon_days: float, terms: ValueTerms, time_unit: TimeUnit
+    params: PurchaseParams, histories: Histories, horizon_days: float, terms: ValueTerms, time_unit: TimeUnit
 ) -> FloatArray:
     r"""Expected purchases within the horizon, each weighted by what money at its time is worth today.
 
@@ -43,16 +42,10 @@ def discounted_purchases(
     ndarray of float64, shape (n,)
         Discounted purchase days; not above the undiscounted expectation if the rate is not negative.
     """
-    first, inverse = distinct(histories.frequency, histories.T)
-    x, T = histories.frequency[first], histories.T[first]
     ends = np.append(np.arange(terms.period_days, horizon_days, terms.period_days), horizon_days)
-    before, start_days, if_alive = np.zeros(len(x)), 0.0, np.zeros(len(x))
-    for end_days in map(float, ends):
-        until = bg_nbd.expected_purchases_if_alive(params, x, T, time_unit.from_days(end_days))
-        middle_years = (start_days + end_days) / 2 / DAYS_PER_YEAR
-        if_alive += (until - before) * (1 + terms.discount_rate_yearly) ** -middle_years
-        before, start_days = until, end_days
-    return bg_nbd.probability_alive(params, histories) * if_alive[inverse]
+    starts = np.append(0.0, ends[:-1])
+    worth = (1 + terms.discount_rate_yearly) ** -((starts + ends) / 2 / DAYS_PER_YEAR)
+    return params.weighted_purchases(histories, [time_unit.from_days(float(end)) for end in ends], worth)
 
 
 def customer_lifetime_value(discounted: FloatArray, expected_spend: FloatArray, terms: ValueTerms) -> FloatArray:

@@ -12,11 +12,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .blocks import by_blocks
+from .time_unit import DAYS_PER_WEEK, DAYS_PER_YEAR
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 FIRST_EXAMPLES = 5
+
+_SAMPLE = 8192
+_WORTHWHILE = 3.0
+"""Rows per distinct one from which `representatives` looks for them."""
+
+
+_UNITS = (1.0, DAYS_PER_WEEK, DAYS_PER_YEAR)
+"""Units of time in days, in which whole days are looked for."""
+
+_TRIED = 64
+"""Rows that tell whether it is worth looking."""
+
+_ROOM = 4
+"""Rows for each of which a table of codes may have so many places."""
+
+_LARGEST_WHOLE = 2.0**53
+"""Whole numbers up to here are exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,11 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.frequency)
+
+    @property
+    def columns(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The columns frequency, recency, T."""
+        return self.frequency, self.recency, self.T
 
     def take(self, index: IndexArray) -> "Histories":
         """Return the histories at the positions `index`."""
@@ -71,12 +95,15 @@ def checked_histories(
         ...
     patronage.errors.InputError: 1 of 1 purchase histories cannot be used: recency above T (1 row, first: 0). ...
     """
-    columns = [np.asarray(column, dtype=np.float64) for column in (frequency, recency, T)]
+    named = (("frequency", frequency), ("recency", recency), ("T", T))
+    columns = [as_numbers(name, column) for name, column in named]
     x, t_x, observed = columns
     if any(column.ndim != 1 or column.shape != x.shape for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)
         message = f"frequency, recency and T must be three columns of one length; got shapes {shapes}."
         raise InputError(message)
+    if by_blocks(_usable, *columns, dtype=np.bool_).all():
+        return Histories(x, t_x, observed)
     finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(observed)
     failures = {
         "a value that is missing or not finite": ~finite,
@@ -88,6 +115,36 @@ def checked_histories(
     }
     refuse_rows(failures, what="purchase histories", ids=ids)
     return Histories(x, t_x, observed)
+
+
+def as_numbers(name: str, values: ArrayLike) -> FloatArray:
+    """Turn a column into numbers.
+
+    Raises
+    ------
+    InputError
+        If it holds text, or dates and durations, whose unit is not that of a model.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "mM":
+        message = (
+            f"{name} holds dates or durations ({array.dtype}), not numbers: divide durations by the time unit of the "
+            "model, such as numpy.timedelta64(7, 'D') for weeks."
+        )
+        raise InputError(message)
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must hold numbers: {error}."
+        raise InputError(message) from error
+
+
+def _usable(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> NDArray[np.bool_]:
+    """Whether rows pass every check of `checked_histories`; comparisons with NaN are false."""
+    whole = (x >= 0) & (x < np.inf) & (x == np.floor(x))
+    ordered = (t_x >= 0) & (t_x <= observed) & (observed < np.inf)
+    usable: NDArray[np.bool_] = whole & ordered & ((x > 0) == (t_x > 0))
+    return usable
 
 
 def refuse_rows(failures: dict[str, NDArray[np.bool_]], what: str, ids: Sequence[Any] | None = None) -> None:
@@ -146,22 +203,32 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     (2, True)
     """
     n = len(columns[0])
+    if len(columns) > 1 and n >= _SAMPLE and (packed := _packed(columns)) is not None:
+        codes, size = packed
+        if size <= _ROOM * n:
+            return _distinct_by_code(codes, size)
+        columns = (codes.astype(np.float64),)
     bits = max(int(n).bit_length() + 1, 8)
-    slot = _hashed(columns, bits)
+    slot = by_blocks(lambda *block: _hashed(block, bits), *columns, dtype=np.intp)
     # Half the width of an index, where that suffices, is half the memory to search.
     width = np.int32 if n < np.iinfo(np.int32).max else np.intp
     owner: NDArray[np.signedinteger[Any]] = np.full(1 << bits, -1, dtype=width)
     owner[slot] = np.arange(n, dtype=width)
-    representative = owner[slot]
-    settled = np.ones(n, dtype=bool)
-    for column in columns:
-        settled &= column[representative] == column
+
     owned = np.flatnonzero(owner >= 0)
     first = owner[owned].astype(np.intp)
     number = owner
     number[owned] = np.arange(len(owned), dtype=width)
-    inverse = number[slot].astype(np.intp)
-    strangers = np.flatnonzero(~settled)
+    inverse = by_blocks(number.take, slot, dtype=np.intp)
+    owners = [column[first] for column in columns]
+
+    def met_a_stranger(inverse: IndexArray, *block: FloatArray) -> NDArray[np.bool_]:
+        unlike = np.zeros(len(inverse), dtype=bool)
+        for theirs, own in zip(owners, block, strict=True):
+            unlike |= theirs.take(inverse) != own
+        return unlike
+
+    strangers = np.flatnonzero(by_blocks(met_a_stranger, inverse, *columns, dtype=np.bool_))
     if strangers.size:
         first_of_rest, inverse_of_rest = _distinct_by_sorting([column[strangers] for column in columns])
         inverse[strangers] = len(first) + inverse_of_rest
@@ -169,15 +236,85 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     return first, inverse
 
 
+def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | None:
+    """Find the distinct rows as `distinct` does, or None where they are hardly fewer than all rows.
+
+    Where time is continuous nearly every row is a case of its own, and looking for equal ones costs more than it
+    saves. A sample tells: among m rows of D equally frequent ones :math:`m^2 / 2D` pairs are expected to be equal.
+
+    Parameters
+    ----------
+    *columns : ndarray of float64, shape (n,)
+        Without NaN.
+    """
+    n = len(columns[0])
+    if n >= 2 * _SAMPLE:
+        sample = [np.ascontiguousarray(column[:: n // _SAMPLE]) for column in columns]
+        m = len(sample[0])
+        first, _ = _distinct_by_sorting(sample)
+        if (m - len(first)) * n < _WORTHWHILE * m**2 / 2:
+            return None
+    return distinct(*columns)
+
+
+def _packed(columns: Sequence[FloatArray]) -> tuple[IndexArray, int] | None:
+    """Pack columns of counts and days, in whatever unit, into one of whole numbers; None where they are no such.
+
+    Returns
+    -------
+    codes : ndarray of int, shape (n,)
+        Equal where the rows are.
+    size : int
+        One more than the largest that may occur.
+    """
+    units, sizes = list[float](), list[float]()
+    for column in columns:
+        some = column[:_TRIED]
+        fits = [unit for unit in _UNITS if np.array_equal(np.rint(some * unit) / unit, some)]
+        if not fits:
+            return None
+        units.append(fits[0])
+        sizes.append(float(np.rint(column.max() * fits[0])) + 1)
+    if not 0 < np.prod(sizes) < _LARGEST_WHOLE:
+        return None
+
+    def pack(*block: FloatArray) -> IndexArray:
+        packed = np.zeros(len(block[0]))
+        exact = np.ones(len(block[0]), dtype=bool)
+        for column, unit, size in zip(block, units, sizes, strict=True):
+            place = column if unit == 1 else column * unit
+            whole = np.rint(place)
+            exact &= (whole == column) if unit == 1 else (whole / unit == column)
+            packed = packed * size + whole
+        # One row that is no whole number, or below 0, makes all codes useless; a code below 0 tells.
+        if not exact.all() or any(column.min() < 0 for column in block):
+            packed[0] = -1.0
+        return packed.astype(np.intp)
+
+    codes = by_blocks(pack, *columns, dtype=np.intp)
+    return (codes, int(np.prod(sizes))) if codes.min() >= 0 else None
+
+
+def _distinct_by_code(codes: IndexArray, size: int) -> tuple[IndexArray, IndexArray]:
+    """The distinct rows by a table of all codes."""
+    owner = np.full(size, -1, dtype=np.intp)
+    owner[codes] = np.arange(len(codes))
+    owned = np.flatnonzero(owner >= 0)
+    first = owner[owned]
+    owner[owned] = np.arange(len(owned))
+    return first, by_blocks(owner.take, codes, dtype=np.intp)
+
+
 def _hashed(columns: Sequence[FloatArray], bits: int) -> IndexArray:
     """Send rows to one of ``2 ** bits`` slots by Fibonacci hashing of their bits (0.0 and -0.0 are one)."""
+    factor = np.uint64(0x9E3779B97F4A7C15)
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
-        mixed ^= (column + 0.0).view(np.uint64)
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(32)
-    mixed *= np.uint64(0x9E3779B97F4A7C15)
-    return (mixed >> np.uint64(64 - bits)).astype(np.intp)
+        mixed ^= (column + 0.0).view(np.uint64)
+        mixed *= factor
+    mixed >>= np.uint64(64 - bits)
+    return mixed.view(np.int64)
 
 
 def _distinct_by_sorting(columns: Sequence[FloatArray]) -> tuple[IndexArray, IndexArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..schema import MODEL_INPUT, SCORE_VALUES
-from . import bg_nbd, clv, gamma_gamma
+from . import clv, gamma_gamma
 from .bundle import Bundle, read_bundle
 from .histories import FloatArray, checked_histories, refuse_rows
 
@@ -47,14 +47,15 @@ class Scorer:
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         bundle = self.bundle
         horizon = bundle.time_unit.from_days(bundle.horizon_days)
-        spend = gamma_gamma.expected_spend(bundle.spend, histories.frequency, columns["monetary_value"])
+        count, mean = bundle.spend.columns
+        spend = gamma_gamma.expected_spend(bundle.spend, columns[count], columns[mean])
         discounted = clv.discounted_purchases(
             bundle.purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit
         )
         scores = {
-            "probability_alive": bg_nbd.probability_alive(bundle.purchase, histories),
-            "probability_active": bg_nbd.probability_active(bundle.purchase, histories, horizon),
-            "expected_purchases": bg_nbd.expected_purchases(bundle.purchase, histories, horizon),
+            "probability_alive": bundle.purchase.probability_alive(histories),
+            "probability_active": bundle.purchase.probability_active(histories, horizon),
+            "expected_purchases": bundle.purchase.expected_purchases(histories, horizon),
             "expected_spend": spend,
             "churn_probability": bundle.churn.churn_probability(columns),
             "clv": clv.customer_lifetime_value(discounted, spend, bundle.value),
