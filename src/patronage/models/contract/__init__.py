@@ -1,0 +1,1 @@
+"""Contractual models: customers whose leaving is seen."""
