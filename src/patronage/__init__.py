@@ -15,12 +15,20 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "BetaDiscreteWeibull": "patronage.models.contract.bdw",
+    "BetaGeoBetaBinomial": "patronage.models.purchase.bg_bb",
+    "BetaGeoCNBD": "patronage.models.purchase.bg_cnbd_k",
     "BetaGeoNBD": "patronage.models.purchase.bg_nbd",
     "CdnowSource": "patronage.ledger.cdnow",
     "ChurnClassifier": "patronage.models.churn.xgboost_classifier",
     "FilesSource": "patronage.ledger.files_source",
     "GammaGamma": "patronage.models.spend.gamma_gamma",
+    "GammaGompertzNBD": "patronage.models.purchase.ggom_nbd",
+    "ModifiedBetaGeoCNBD": "patronage.models.purchase.bg_cnbd_k",
+    "ModifiedBetaGeoNBD": "patronage.models.purchase.mbg_nbd",
+    "ParetoNBD": "patronage.models.purchase.pareto_nbd",
     "PatronageError": "patronage.errors",
+    "ShiftedBetaGeometric": "patronage.models.contract.sbg",
     "calibration_holdout": "patronage.summary.split",
     "churn_panel": "patronage.models.churn.panel",
     "customer_lifetime_value": "patronage.value.lifetime",

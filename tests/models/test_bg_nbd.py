@@ -7,11 +7,11 @@ from lifetimes.datasets import load_cdnow_summary
 from scipy.optimize import check_grad
 
 from patronage.errors import ConfigError, FitError, InputError, ModelError
-from patronage.ledger.simulated import simulate_bg_nbd
+from patronage.ledger.simulated import simulate_purchases
 from patronage.models import BetaGeoNBD
 from patronage.models.base import histories_of
 from patronage.models.purchase.bg_nbd import BetaGeoLikelihood
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 ENGINES = ("native", "lifetimes")
 
@@ -115,14 +115,14 @@ def test_the_unit_of_time_scales_alpha_alone(sample, scale):
 
 @pytest.mark.parametrize("truth", [BetaGeoParams(0.25, 4.5, 0.8, 2.5), BetaGeoParams(1.5, 12.0, 2.0, 6.0)])
 def test_truth_is_recovered(truth):
-    world = simulate_bg_nbd(truth, 60_000, 728, 0, "week", np.random.default_rng(11), whole_days=False)
+    world = simulate_purchases(truth, 60_000, 728, 0, "week", np.random.default_rng(11), whole_days=False)
     model = BetaGeoNBD().fit(world)
     for name, error in model.standard_errors_.items():
         assert abs(model.params_[name] - getattr(truth, name)) < 4 * error
 
 
 def test_a_large_fit_started_from_a_sample_is_the_same_maximum():
-    world = simulate_bg_nbd(BetaGeoParams(0.3, 5, 0.7, 2), 150_000, 728, 0, "week", np.random.default_rng(2))
+    world = simulate_purchases(BetaGeoParams(0.3, 5, 0.7, 2), 150_000, 728, 0, "week", np.random.default_rng(2))
     model = BetaGeoNBD().fit(world)
     shuffled = BetaGeoNBD().fit(world.sample(frac=1, random_state=0))
     assert model.params_ == pytest.approx(shuffled.params_, rel=1e-6)

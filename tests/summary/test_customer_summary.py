@@ -1,4 +1,7 @@
+import itertools
+import math
 import warnings
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 
 import lifetimes
@@ -25,8 +28,16 @@ def summary_by_hand(days, as_of, unit):
             (ordered[-1] - ordered[0]).days / DAYS_PER_UNIT[unit],
             (as_of - ordered[0]).days / DAYS_PER_UNIT[unit],
             sum(spend_of[day] for day in repeats) / len(repeats) if repeats else 0.0,
+            # Gaps are multiplied as whole numbers, so this sum of logarithms does not depend on an order.
+            pytest.approx(
+                math.log(math.prod(gaps_of(ordered))) - len(repeats) * math.log(DAYS_PER_UNIT[unit]), abs=1e-9
+            ),
         )
     return table
+
+
+def gaps_of(ordered):
+    return [(later - earlier).days for earlier, later in itertools.pairwise(ordered)]
 
 
 def as_dict(summary):
@@ -45,12 +56,13 @@ def test_equals_the_definition_spelled_out(data, as_of, unit, random_ledgers, as
 @given(data=st.data(), as_of=AS_OF_DATES)
 def test_histories_count_the_customers_of_the_table(data, as_of, random_ledgers, as_transactions):
     summary = summarise(as_transactions(data.draw(random_ledgers)), as_of, "day")
-    counted = {}
-    for frequency, recency, observed, _ in as_dict(summary).values():
-        counted[frequency, recency, observed] = counted.get((frequency, recency, observed), 0) + 1
-    histories = [row[:3] for row in summary.histories().itertuples(index=False, name=None)]
-    assert histories == sorted(counted)
-    assert dict(zip(histories, summary.histories()["n_customers"], strict=True)) == counted
+    log_intervals = defaultdict(list)
+    for frequency, recency, observed, _, log_interval in as_dict(summary).values():
+        log_intervals[frequency, recency, observed].append(log_interval)
+    found = {row[:3]: row[3:] for row in summary.histories().itertuples(index=False, name=None)}
+    assert list(found) == sorted(log_intervals)
+    for history, logarithms in log_intervals.items():
+        assert found[history] == (len(logarithms), pytest.approx(math.fsum(logarithms) / len(logarithms), abs=1e-11))
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,14 +93,14 @@ def from_lifetimes(frame, as_of):
 def test_agrees_with_lifetimes_where_there_are_no_refunds(data, as_of, random_ledgers, as_transactions):
     rows = [(customer, moment, abs(amount) + 1) for customer, moment, amount in data.draw(random_ledgers)]
     theirs = from_lifetimes(pd.DataFrame(rows, columns=["customer_id", "timestamp", "amount"]), as_of)
-    ours = summarise(as_transactions(rows), as_of, "day").to_pandas()
+    ours = summarise(as_transactions(rows), as_of, "day").to_pandas().drop(columns="log_intervals")
     pd.testing.assert_frame_equal(ours, theirs.sort_index()[list(ours)], check_dtype=False, check_index_type=False)
 
 
 @pytest.mark.parametrize("as_of", [date(1997, 9, 30), date(1998, 6, 30)])
 def test_agrees_with_lifetimes_on_cdnow(cdnow, as_of):
     theirs = from_lifetimes(cdnow.transactions.execute(), as_of).sort_index()
-    ours = summarise(cdnow.transactions, as_of, "day").to_pandas()
+    ours = summarise(cdnow.transactions, as_of, "day").to_pandas().drop(columns="log_intervals")
     assert len(ours) == 23_570
     pd.testing.assert_frame_equal(ours, theirs[list(ours)], check_dtype=False, check_index_type=False, rtol=1e-12)
 
@@ -98,6 +110,17 @@ def test_cdnow_has_the_known_number_of_distinct_histories(cdnow, as_of, distinct
     histories = summarise(cdnow.transactions, as_of, "week").histories()
     assert len(histories) == distinct
     assert histories["n_customers"].sum() == 23_570
+
+
+def test_sums_of_logarithms_do_not_depend_on_threads(cdnow):
+    as_of = date(1998, 6, 30)
+    once, again = (summarise(cdnow.transactions, as_of, "week") for _ in range(2))
+    pd.testing.assert_frame_equal(once.histories(), again.histories(), check_exact=True)
+    # The mean of each history times its customers is the total, which is all that models need.
+    histories, customers = once.histories(), again.to_pandas()
+    total = math.fsum(customers["log_intervals"])
+    assert math.fsum(histories["log_intervals"] * histories["n_customers"]) == pytest.approx(total, rel=1e-12)
+    assert (customers.loc[customers["frequency"] == 0, "log_intervals"] == 0).all()
 
 
 def test_customers_without_a_repeat_by_the_end_of_cdnow(cdnow):

@@ -1,16 +1,17 @@
 """What every fitted model shows of itself: parameters, their uncertainty, and the likelihood."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from patronage.errors import ConfigError, InputError, ModelError
 from patronage.models.likelihood import Estimate
-from patronage.runtime.histories import FloatArray, Histories, checked_histories
+from patronage.runtime.histories import FloatArray, Histories, as_numbers, checked_histories, refuse_rows
 
 Engine = Literal["native", "lifetimes"]
 ENGINES: tuple[Engine, ...] = ("native", "lifetimes")
@@ -41,6 +42,8 @@ class LikelihoodModel:
     """
 
     parameter_names: tuple[str, ...] = ()
+    special_cases: ClassVar[tuple[str, ...]] = ()
+    """Names of classes that are this model with parameters fixed inside their range."""
 
     def __init__(self, engine: Engine = "native") -> None:
         if engine not in ENGINES:
@@ -61,6 +64,26 @@ class LikelihoodModel:
     def params_(self) -> dict[str, float]:
         """Estimates by name."""
         return dict(zip(self.parameter_names, map(float, self.estimate_.values), strict=True))
+
+    @property
+    def positive_(self) -> NDArray[np.bool_]:
+        """Which of `params_` are positive by definition, shape (k,): all but coefficients of covariates."""
+        return np.array([name in type(self).parameter_names for name in self.parameter_names])
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether more than the likelihood was maximised."""
+        return bool(getattr(self, "priors", None))
+
+    @property
+    def data_digest_(self) -> str:
+        """What names the data of the fit: models with the same digest were fitted to the same data."""
+        message = f"This {type(self).__name__} does not keep the data that it was fitted to."
+        raise ModelError(message)
+
+    def nests(self, other: "LikelihoodModel") -> bool:
+        """Whether `other` is a special case of this model, with parameters fixed inside their range."""
+        return type(other).__name__ in self.special_cases
 
     @property
     def covariance_(self) -> FloatArray:
@@ -106,16 +129,27 @@ class LikelihoodModel:
         -------
         DataFrame
             Indexed by parameter: estimate, standard_error, lower, upper. The interval is symmetric for the logarithm
-            of the parameter, so it stays positive.
+            of the parameter, so it stays positive. That of a coefficient of a covariate is symmetric for itself, and
+            where there are such, z and p_value say how far it is from 0.
         """
+        if not 0 < level < 1:
+            message = f"level must lie between 0 and 1, both excluded (0.95 is 95 %); got {level}."
+            raise InputError(message)
         estimate, error = pd.Series(self.params_), pd.Series(self.standard_errors_)
-        spread = np.exp(stats.norm.ppf(0.5 + level / 2) * error / estimate)
+        reach = stats.norm.ppf(0.5 + level / 2) * error
+        positive = self.positive_
+        # Of a parameter that the data say nothing of, the interval is all positive numbers.
+        with np.errstate(over="ignore"):
+            spread = np.exp(reach / estimate.where(positive, 1.0))
         table = {
             "estimate": estimate,
             "standard_error": error,
-            "lower": estimate / spread,
-            "upper": estimate * spread,
+            "lower": (estimate / spread).where(positive, estimate - reach),
+            "upper": (estimate * spread).where(positive, estimate + reach),
         }
+        if not positive.all():
+            table["z"] = (estimate / error).where(~positive)
+            table["p_value"] = 2 * stats.norm.sf(table["z"].abs())
         return pd.DataFrame(table).rename_axis("parameter")
 
     def _set_estimate(self, estimate: Estimate, total_weight: float) -> Self:
@@ -123,18 +157,40 @@ class LikelihoodModel:
         self._total_weight = total_weight
         return self
 
+    def with_covariance(self, covariance: ArrayLike | None) -> Self:
+        """The model, brought back from stored parameters, with the covariance that was stored beside them.
+
+        Raises
+        ------
+        ModelError
+            If there is none, or it has another shape.
+        """
+        k = len(self.parameter_names)
+        if covariance is None or np.shape(covariance) != (k, k):
+            message = (
+                f"No covariance of {k} parameters is stored with this {type(self).__name__}, so that it has no "
+                "intervals: either the data did not tell its parameters apart, or the model is of an older version. "
+                "Train again, or leave the intervals out."
+            )
+            raise ModelError(message)
+        known = replace(self.estimate_, covariance=np.asarray(covariance, dtype=np.float64))
+        return self._set_estimate(known, self.n_customers_)
+
     @classmethod
     def _from_values(cls, values: Sequence[float]) -> Self:
-        model = cls()
-        k = len(cls.parameter_names)
-        unknown = np.full((k, k), np.nan)
-        return model._set_estimate(Estimate(np.array(values, float), unknown, np.nan, np.nan, 0), np.nan)
+        return cls()._set_estimate(unknown_estimate(values), np.nan)
 
     def __repr__(self) -> str:
         if getattr(self, "_estimate", None) is None:
             return f"{type(self).__name__}(engine={self.engine!r}, not fitted)"
         values = ", ".join(f"{name}={value:.4g}" for name, value in self.params_.items())
         return f"{type(self).__name__}({values}; {self.n_customers_:,.0f} customers, LL {self.log_likelihood_:,.3f})"
+
+
+def unknown_estimate(values: Sequence[float]) -> Estimate:
+    """Values of which nothing else is known."""
+    unknown = np.full((len(values), len(values)), np.nan)
+    return Estimate(np.array(values, float), unknown, np.nan, np.nan, 0, unknown[0], unknown[0])
 
 
 def required_columns(frame: Any, names: Sequence[str]) -> list[Any]:
@@ -145,6 +201,11 @@ def required_columns(frame: Any, names: Sequence[str]) -> list[Any]:
     InputError
         Naming the missing columns and those that are there.
     """
+    if not hasattr(frame, "__getitem__") or not (hasattr(frame, "keys") or hasattr(frame, "columns")):
+        message = f"Expected a DataFrame or a mapping of columns, got {type(frame).__name__}."
+        raise InputError(message)
+    if hasattr(frame, "column_names"):
+        frame = {name: frame[name] for name in frame.column_names}
     missing = [name for name in names if name not in frame]
     if missing:
         message = f"The frame lacks the columns {', '.join(missing)}; it has {', '.join(map(str, frame))}."
@@ -168,9 +229,13 @@ def checked_weights(weights: ArrayLike | None, length: int) -> FloatArray:
     """
     if weights is None:
         return np.ones(length)
-    array = np.asarray(weights, dtype=np.float64)
-    if array.shape != (length,) or not np.isfinite(array).all() or (array < 0).any() or not array.sum() > 0:
-        message = f"weights must be {length:,} finite numbers, not negative and not all zero; got shape {array.shape}."
+    array = as_numbers("weights", weights)
+    if array.shape != (length,):
+        message = f"weights must be {length:,} numbers, one a row; got shape {array.shape}."
+        raise InputError(message)
+    refuse_rows({"not finite": ~np.isfinite(array), "negative": array < 0}, what="weights")
+    if not array.sum() > 0:
+        message = "All weights are zero: there are no customers to fit the model to."
         raise InputError(message)
     return array
 

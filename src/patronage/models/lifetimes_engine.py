@@ -13,8 +13,8 @@ TOLERANCES = (1e-9, 1e-8, 1e-7)
 """Tried in turn: its optimiser calls a run failed that comes closer than rounding allows. The last is its default."""
 
 
-def fit_bg_nbd(histories: Histories, counts: FloatArray) -> FloatArray:
-    """Estimate (r, alpha, a, b) with ``lifetimes.BetaGeoFitter``, without a penalty.
+def fit_purchase(fitter_name: str, parameters: tuple[str, ...], histories: Histories, counts: FloatArray) -> FloatArray:
+    """Estimate a purchase model with a fitter of lifetimes, without a penalty.
 
     Raises
     ------
@@ -22,7 +22,7 @@ def fit_bg_nbd(histories: Histories, counts: FloatArray) -> FloatArray:
         If lifetimes does not converge.
     """
     columns = (histories.frequency, histories.recency, histories.T)
-    return _fitted("BetaGeoFitter", ("r", "alpha", "a", "b"), columns, counts)
+    return _fitted(fitter_name, parameters, columns, counts)
 
 
 def fit_gamma_gamma(frequency: FloatArray, monetary_value: FloatArray, counts: FloatArray) -> FloatArray:

@@ -1,13 +1,15 @@
 """Maximum likelihood for models with a few positive parameters, with analytic gradient and Hessian."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from patronage.errors import FitError
 from patronage.runtime.histories import FloatArray
@@ -15,7 +17,13 @@ from patronage.runtime.histories import FloatArray
 GRADIENT_TOLERANCE = 1e-7
 """Largest gradient of the mean log-likelihood, by log parameters, at which a fit counts as converged."""
 
+AGREEMENT = 1e-8
+"""Largest relative difference of the mean log-likelihoods that count as the same maximum."""
+
 STEP_LIMIT = 200
+
+FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 1.0, 16.0, 1e-10
+"""Lengths of a step in the free parameters: 1 is a factor of e in one of them."""
 
 
 class Evaluation(NamedTuple):
@@ -41,11 +49,19 @@ class Estimate:
         Inverse of the observed information, on the natural scale; NaN if the information is not positive definite,
         because the data then do not tell the parameters apart.
     log_likelihood : float
-        Natural logarithm, summed over customers.
+        Natural logarithm, summed over customers; of the data alone, without priors and penalties.
     gradient_norm : float
-        Largest absolute derivative of the mean log-likelihood by the log parameters.
+        Largest absolute derivative of the mean of what was maximised, by the free parameters (logarithms of the
+        positive ones).
     iterations : int
         Steps of the optimiser; 0 if the estimates came from elsewhere.
+    curvature : ndarray, shape (k,)
+        Eigenvalues of the negative Hessian of the mean of what was maximised, by the free parameters, ascending. One
+        near 0 belongs to a direction that the data say nothing about; one below 0 shows that this is no maximum.
+    flattest : ndarray, shape (k,)
+        The direction of least curvature, of length 1.
+    climbs : tuple of Climb
+        Where each of several starts led to.
     """
 
     values: FloatArray
@@ -53,96 +69,276 @@ class Estimate:
     log_likelihood: float
     gradient_norm: float
     iterations: int
+    curvature: FloatArray
+    flattest: FloatArray
+    climbs: tuple["Climb", ...] = ()
 
 
-def maximise(log_likelihood: LogLikelihood, starts: Iterable[FloatArray], total_weight: float) -> Estimate:
-    """Climb to a maximum by a trust-region Newton method in the log parameters.
+@dataclass(frozen=True)
+class Climb:
+    """Where one start led to.
 
-    Parameters
+    Attributes
+    ----------
+    start, end : ndarray, shape (k,)
+        Natural scale.
+    mean_log_likelihood : float
+        What was maximised, per customer, at the end.
+    gradient_norm : float
+        As in `Estimate`.
+    n_histories : int
+        Rows of the problem that was climbed: all distinct histories, or the sample that a large fit starts from.
+    at_end : Evaluation
+        The objective at the end, by the free parameters.
+    """
+
+    start: FloatArray
+    end: FloatArray
+    mean_log_likelihood: float
+    gradient_norm: float
+    n_histories: int
+    at_end: Evaluation = field(repr=False)
+
+
+class Penalty(Protocol):
+    """What is subtracted from the log-likelihood: priors on parameters, regularisation of coefficients."""
+
+    def __call__(self, values: FloatArray) -> Evaluation:
+        """Value and derivatives by the natural parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is maximised.
+
+    Attributes
     ----------
     log_likelihood : callable
         Natural parameters, shape (k,), to an `Evaluation`.
-    starts : iterable of ndarray, shape (k,)
-        Starting values on the natural scale, tried in turn until one converges.
     total_weight : float
         Number of customers, which the log-likelihood is a sum over.
+    positive : ndarray of bool, shape (k,), optional
+        Which parameters are positive and so climb by their logarithms; all, if it is missing.
+    penalty : callable, optional
+        Natural parameters to an `Evaluation` of what is subtracted.
+    n_histories : int
+        Rows behind the log-likelihood.
+    names : tuple of str
+        Of the parameters, for messages.
+    """
+
+    log_likelihood: LogLikelihood
+    total_weight: float
+    positive: NDArray[np.bool_] | None = None
+    penalty: Penalty | None = None
+    n_histories: int = 0
+    names: tuple[str, ...] = ()
+
+    def natural(self, theta: FloatArray) -> FloatArray:
+        """Free to natural parameters."""
+        return np.exp(theta) if self.positive is None else np.where(self.positive, np.exp(theta * self.positive), theta)
+
+    def free(self, values: FloatArray) -> FloatArray:
+        """Natural to free parameters."""
+        if self.positive is None:
+            return np.log(values)
+        return np.where(self.positive, np.log(np.where(self.positive, values, 1.0)), values)
+
+    def mean(self, values: FloatArray) -> Evaluation:
+        """Mean of the penalised log-likelihood, with derivatives by the free parameters."""
+        value, gradient, hessian = self.log_likelihood(values)
+        if self.penalty is not None:
+            less = self.penalty(values)
+            value, gradient, hessian = value - less.value, gradient - less.gradient, hessian - less.hessian
+        slope = self.slope(values)
+        curve = np.diag(gradient * (slope if self.positive is None else np.where(self.positive, slope, 0.0)))
+        by_free = hessian * np.outer(slope, slope) + curve
+        return Evaluation(value / self.total_weight, gradient * slope / self.total_weight, by_free / self.total_weight)
+
+    def slope(self, values: FloatArray) -> FloatArray:
+        """Derivative of the natural by the free parameters."""
+        return values if self.positive is None else np.where(self.positive, values, 1.0)
+
+
+def climb(objective: Objective, start: FloatArray) -> tuple[Climb, int]:
+    r"""Climb from one start by a trust-region Newton method, to wherever it leads.
+
+    Each step maximises the quadratic model of the log-likelihood within a ball, exactly, in the eigenvectors of its
+    Hessian ([1]_, section 4.3): :math:`(-\nabla^2 + \lambda I)\,p = \nabla` with the least λ that keeps it inside.
+    With at most a few dozen parameters this costs nothing beside the likelihood. Where the quadratic model is not
+    usable (a point without a finite Hessian), the ball shrinks.
+
+    Returns
+    -------
+    climb : Climb
+    iterations : int
+
+    References
+    ----------
+    .. [1] Nocedal, Wright (2006), Numerical optimization. 2nd edition, Springer.
+    """
+    theta, radius, iterations = objective.free(start), FIRST_RADIUS, 0
+    with one_thread(), np.errstate(all="ignore"):
+        here = objective.mean(objective.natural(theta))
+        while iterations < STEP_LIMIT and _usable(here):
+            if np.abs(here.gradient).max() <= GRADIENT_TOLERANCE / 100 or radius < SMALLEST_RADIUS:
+                break
+            step, promised = _step(here, radius)
+            there = objective.mean(objective.natural(theta + step))
+            iterations += 1
+            gained = there.value - here.value if _usable(there) else -np.inf
+            # Where gains drown in rounding, a smaller gradient decides.
+            rounding = 1e-14 * max(1.0, abs(here.value))
+            if promised <= rounding and abs(gained) <= 10 * rounding:
+                better = bool(np.abs(there.gradient).max() < np.abs(here.gradient).max())
+                share = 1.0 if better else 0.0
+            else:
+                share = gained / promised
+            length = float(np.linalg.norm(step))
+            if share < 0.25:
+                radius = length / 4
+            elif share > 0.75 and length > 0.9 * radius:
+                radius = min(2 * radius, LARGEST_RADIUS)
+            if share > 1e-4:
+                theta, here = theta + step, there
+    norm = float(np.abs(here.gradient).max()) if _usable(here) else np.inf
+    end = objective.natural(theta)
+    return Climb(start, end, float(here.value), norm, objective.n_histories, here), iterations
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep the linear algebra to one thread: its sums are short, and threads would wait longer than they work."""
+    limited: AbstractContextManager[Any] = _threads().limit(limits=1, user_api="blas")
+    return limited
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """The controller of the linear algebra's threads; to find its libraries takes longer than many a climb."""
+    return ThreadpoolController()
+
+
+def _usable(evaluation: Evaluation) -> bool:
+    value, gradient, hessian = evaluation
+    return bool(np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all())
+
+
+def _step(here: Evaluation, radius: float) -> tuple[FloatArray, float]:
+    """The step to the highest point of the quadratic model within the radius, and the gain it promises."""
+    curvature, directions = np.linalg.eigh(-here.hessian)
+    slope = directions.T @ here.gradient
+
+    def along(shift: float) -> FloatArray:
+        damped = curvature + shift
+        return np.where(slope != 0, slope / np.where(damped > 0, damped, np.finfo(float).tiny), 0.0)
+
+    part = along(0.0)
+    if curvature[0] <= 0 or np.linalg.norm(part) > radius:
+        low = max(0.0, -float(curvature[0]))
+        high = low + float(np.linalg.norm(slope)) / radius
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if np.linalg.norm(along(middle)) > radius else (low, middle)
+        part = along(high)
+        if curvature[0] < 0 and np.linalg.norm(part) < 0.9 * radius:
+            # The gradient has no part along the direction that curves upwards: go there nevertheless.
+            missing = np.sqrt(radius**2 - float(part[1:] @ part[1:]))
+            part = np.append(np.copysign(missing, slope[0]), part[1:])
+    promised = float(slope @ part - (curvature * part**2).sum() / 2)
+    return directions @ part, promised
+
+
+def maximise(
+    objective: Objective, starts: Iterable[FloatArray], climbs: tuple[Climb, ...] = (), n_starts: int = 1
+) -> Estimate:
+    """Climb from several starts and describe the best end.
+
+    Parameters
+    ----------
+    objective : Objective
+    starts : iterable of ndarray, shape (k,)
+        Starting values on the natural scale, tried in turn until `n_starts` of them led to the same maximum.
+    climbs : tuple of Climb
+        Climbs that led to these starts, for the record.
+    n_starts : int
+        How many climbs have to agree.
 
     Raises
     ------
     FitError
         If no start leads to a point where the gradient vanishes.
     """
-    best: Estimate | None = None
+    made: list[tuple[Climb, int]] = []
+    converged = 0
     for start in starts:
-        estimate = _climb(log_likelihood, start, total_weight)
-        if best is None or estimate.gradient_norm < best.gradient_norm:
-            best = estimate
-        if best.gradient_norm <= GRADIENT_TOLERANCE:
-            return best
-    reached = f"{best.gradient_norm:.1e} at {best.values}" if best else "no start was given"
-    message = (
-        f"The likelihood has no maximum that could be reached: the gradient should fall below "
-        f"{GRADIENT_TOLERANCE:.0e}, the best start reached {reached}. "
-        "Look for a parameter that runs away: the data may not identify it."
-    )
-    raise FitError(message)
+        made.append(climb(objective, start))
+        ends = [one.mean_log_likelihood for one, _ in made if one.gradient_norm <= GRADIENT_TOLERANCE]
+        converged = sum(same_maximum(end, max(ends)) for end in ends)
+        if converged >= n_starts:
+            break
+    if not converged:
+        nearest = min(made, key=lambda one: one[0].gradient_norm, default=None)
+        message = (
+            f"The likelihood has no maximum that could be reached: the gradient should fall below "
+            f"{GRADIENT_TOLERANCE:.0e}, "
+            + (_reached(objective, nearest[0]) if nearest else "and no start was given.")
+            + " Use a simpler model, more customers, or priors on the parameters that run away."
+        )
+        raise FitError(message)
+    arrived = [one for one in made if one[0].gradient_norm <= GRADIENT_TOLERANCE]
+    best, iterations = max(arrived, key=lambda one: one[0].mean_log_likelihood)
+    return estimate_at(objective, best.end, iterations, (*climbs, *(one[0] for one in made)), best.at_end)
+
+
+def _reached(objective: Objective, nearest: Climb) -> str:
+    """Where the best start ended, and which parameters ran away from it."""
+    names = objective.names or tuple(f"parameter {k + 1}" for k in range(len(nearest.end)))
+    ends = ", ".join(f"{name} {value:.3g}" for name, value in zip(names, nearest.end, strict=True))
+    pairs = zip(names, nearest.start, nearest.end, strict=True)
+    away = [
+        f"{name} ran towards {'infinity' if end > start else '0'}"
+        for name, start, end in pairs
+        if start > 0 and not 1e-4 < end / start < 1e4
+    ]
+    ran = f": {'; '.join(away)}, which these data do not determine" if away else ""
+    return f"the best start reached {nearest.gradient_norm:.1e} at {ends}{ran}."
+
+
+def same_maximum(one: float, highest: float) -> bool:
+    """Whether two mean log-likelihoods are those of one maximum."""
+    return highest - one <= AGREEMENT * max(1.0, abs(highest))
 
 
 def estimate_at(
-    log_likelihood: LogLikelihood, values: FloatArray, total_weight: float, iterations: int = 0
+    objective: Objective,
+    values: FloatArray,
+    iterations: int = 0,
+    climbs: tuple[Climb, ...] = (),
+    mean: Evaluation | None = None,
 ) -> Estimate:
-    """Describe a point as an `Estimate`, whoever found it."""
-    return _described(log_likelihood(values), values, total_weight, iterations)
+    """Describe a point as an `Estimate`, whoever found it; `mean` is the objective there, if it is known."""
+    mean = objective.mean(values) if mean is None else mean
+    penalty = objective.penalty(values).value if objective.penalty else 0.0
+    curvature, directions = np.linalg.eigh(-mean.hessian)
+    covariance = np.full_like(mean.hessian, np.nan)
+    if curvature[0] > 0:
+        slope = objective.slope(values)
+        inverse = (directions / curvature) @ directions.T / objective.total_weight
+        with np.errstate(over="ignore"):
+            covariance = inverse * np.outer(slope, slope)
+    return Estimate(
+        values=values,
+        covariance=covariance,
+        log_likelihood=mean.value * objective.total_weight + penalty,
+        gradient_norm=float(np.abs(mean.gradient).max()),
+        iterations=iterations,
+        curvature=curvature,
+        flattest=directions[:, 0],
+        climbs=climbs,
+    )
 
 
 def trigamma(z: FloatArray | float) -> FloatArray:
     """Second derivative of the logarithm of the gamma function."""
     return np.asarray(special.polygamma(1, z), dtype=np.float64)
-
-
-def _climb(log_likelihood: LogLikelihood, start: FloatArray, total_weight: float) -> Estimate:
-    """Climb from one start; value, gradient and Hessian at a point come from one evaluation."""
-    memory: dict[bytes, Evaluation] = {}
-
-    def at(theta: FloatArray) -> Evaluation:
-        key = theta.tobytes()
-        if key not in memory:
-            if len(memory) > 1:
-                memory.pop(next(iter(memory)))
-            memory[key] = log_likelihood(np.exp(theta))
-        return memory[key]
-
-    def loss(theta: FloatArray) -> float:
-        value = at(theta).value
-        return -value / total_weight if np.isfinite(value) else np.inf
-
-    def gradient(theta: FloatArray) -> FloatArray:
-        return -at(theta).gradient * np.exp(theta) / total_weight
-
-    def hessian(theta: FloatArray) -> FloatArray:
-        values = np.exp(theta)
-        by_log: FloatArray = at(theta).hessian * np.outer(values, values) + np.diag(at(theta).gradient * values)
-        return -by_log / total_weight
-
-    # The sums are short: threads of the linear algebra would wait for one another longer than they work.
-    with threadpool_limits(limits=1, user_api="blas"):
-        found = minimize(
-            loss,
-            np.log(start),
-            jac=gradient,
-            hess=hessian,
-            method="trust-exact",
-            options={"gtol": GRADIENT_TOLERANCE / 100, "maxiter": STEP_LIMIT},
-        )
-    return _described(at(found.x), np.exp(found.x), total_weight, int(found.nit))
-
-
-def _described(evaluation: Evaluation, values: FloatArray, total_weight: float, iterations: int) -> Estimate:
-    value, gradient, hessian = evaluation
-    try:
-        np.linalg.cholesky(-hessian)
-        covariance: FloatArray = np.linalg.inv(-hessian).astype(np.float64)
-    except np.linalg.LinAlgError:
-        covariance = np.full_like(hessian, np.nan)
-    norm = float(np.abs(gradient * values).max() / total_weight)
-    return Estimate(values, covariance, float(value), norm, iterations)

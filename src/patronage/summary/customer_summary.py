@@ -1,9 +1,11 @@
 """frequency, recency, T and monetary_value of every customer, as of a date that is always stated.
 
 All four follow Fader, Hardie and Lee (2005): purchases of one day are one purchase, the first purchase starts the clock
-and is counted neither in frequency nor in monetary value.
+and is counted neither in frequency nor in monetary value. Beside them stands what tells regular from random purchasing,
+the sum of the logarithms of the times between purchases.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +17,9 @@ from ibis import _
 from patronage.ledger.purchases import purchase_days
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import SUMMARY
+
+LOGARITHM = "decimal(38, 12)"
+"""Logarithms are summed as decimals: sums of floats depend on their order, which engines that work in parallel vary."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,13 @@ class CustomerSummary:
         Returns
         -------
         DataFrame
-            frequency, recency, T, n_customers; ordered by the first three.
+            frequency, recency, T, n_customers, and the mean log_intervals of these customers; ordered by the first
+            three.
         """
-        counted = self.table.group_by("frequency", "recency", "T").aggregate(n_customers=_.count())
+        counted = self.table.group_by("frequency", "recency", "T").aggregate(
+            n_customers=_.count(), log_intervals=_.log_intervals.cast(LOGARITHM).sum().cast("float64")
+        )
+        counted = counted.mutate(log_intervals=_.log_intervals / _.n_customers)
         frame: pd.DataFrame = counted.order_by("frequency", "recency", "T").execute()
         return frame
 
@@ -76,16 +85,18 @@ def summarise(transactions: Any, as_of: date, time_unit: TimeUnit | str = TimeUn
     >>> from patronage import CdnowSource, open_ledger, summarise
     >>> ledger = open_ledger(CdnowSource())
     >>> summarise(ledger.transactions, as_of=date(1997, 9, 30)).to_pandas().iloc[1].round(2).to_dict()
-    {'frequency': 0.0, 'recency': 0.0, 'T': 37.29, 'monetary_value': 0.0}
+    {'frequency': 0.0, 'recency': 0.0, 'T': 37.29, 'monetary_value': 0.0, 'log_intervals': 0.0}
     """
     unit = TimeUnit(time_unit)
     days = purchase_days(transactions, until=as_of)
-    days = days.mutate(first_day=_.day.min().over(group_by="customer_id"))
+    days = days.mutate(previous_day=_.day.lag().over(ibis.window(group_by="customer_id", order_by="day")))
+    days = days.mutate(log_gap=_.day.delta(_.previous_day, unit="day").cast("float64").ln().cast(LOGARITHM))
     by_customer = days.group_by("customer_id").aggregate(
         frequency=_.count() - 1,
         first_day=_.day.min(),
         last_day=_.day.max(),
-        repeat_spend=_.spend.sum(where=_.day > _.first_day),
+        repeat_spend=_.spend.sum(where=_.previous_day.notnull()),
+        log_gaps=_.log_gap.sum().cast("float64").fill_null(0.0),
     )
     by_customer = by_customer.mutate(as_of=ibis.date(as_of.isoformat()))
     table = by_customer.select(
@@ -94,5 +105,6 @@ def summarise(transactions: Any, as_of: date, time_unit: TimeUnit | str = TimeUn
         recency=_.last_day.delta(_.first_day, unit="day").cast("float64") / unit.days,
         T=_.as_of.delta(_.first_day, unit="day").cast("float64") / unit.days,
         monetary_value=ibis.ifelse(_.frequency > 0, _.repeat_spend.cast("float64") / _.frequency, 0.0),
+        log_intervals=_.log_gaps - _.frequency * math.log(unit.days),
     )
     return CustomerSummary(table=table.select(*SUMMARY.names), as_of=as_of, time_unit=unit)

@@ -1,6 +1,8 @@
 r"""Estimation of the BG/NBD model by maximum likelihood.
 
-The likelihood of a history (x, t_x, T), equation (6) of [1]_, written for the logarithm:
+While alive a customer buys as a Poisson process with a rate λ ~ Gamma(r, α), and after every repeat purchase leaves
+with a probability p ~ Beta(a, b). The likelihood of a history (x, t_x, T), equation (6) of [1]_, has a term for a
+customer who is still alive and one for a customer who left right after the last purchase. For the logarithm:
 
 .. math::
     \ln\Gamma(r+x) - \ln\Gamma(r) + r\ln\alpha + \ln B(a, b+x) - \ln B(a,b) - (r+x)\ln(\alpha+T)
@@ -8,7 +10,10 @@ The likelihood of a history (x, t_x, T), equation (6) of [1]_, written for the l
 
     D = (r+x)\ln\frac{\alpha+T}{\alpha+t_x} + \ln\frac{a}{b+x-1}
 
-All but the last term depends on x alone or on T alone, so it is summed over the few distinct values of these.
+`beta_geometric_rows` follows it line by line, for one history; `BetaGeoLikelihood` is the same sum for many histories
+with common parameters: all but the last term depends on x alone or on T alone, so it is summed over the few distinct
+values of these. With m = 1 chance to leave after the first purchase both are the likelihood of MBG/NBD, where x + m
+stands for x in the terms of p.
 
 References
 ----------
@@ -16,38 +21,26 @@ References
    Marketing Science 24(2), 275-284.
 """
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import astuple
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike
 from scipy import special
 
-from patronage.errors import FitError
 from patronage.models import lifetimes_engine
-from patronage.models.base import LikelihoodModel, checked_weights, histories_of, like_frame
-from patronage.models.likelihood import Evaluation, estimate_at, maximise, trigamma
-from patronage.runtime import bg_nbd
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.models.covariates import Slots
+from patronage.models.likelihood import Evaluation, LogLikelihood
+from patronage.models.purchase.model import PurchaseModel, parameter_names
+from patronage.models.rows import Parameters, Rows, on_all_processors, symmetric, total
+from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
 from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
-
-SAMPLE_SIZE = 20_000
-"""Distinct histories in the sample that a large fit starts from."""
-
-ROWS_AT_ONCE = 8192
-"""Histories evaluated at once: few enough that the intermediate results stay in the processor's cache."""
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
+from patronage.runtime.time_unit import DAYS_PER_WEEK, DAYS_PER_YEAR
 
 
-class BetaGeoNBD(LikelihoodModel):
+class BetaGeoNBD(PurchaseModel):
     """BG/NBD: steady purchasing until the customer, after some purchase, leaves unnoticed.
 
-    Parameters
-    ----------
-    engine : {"native", "lifetimes"}
-        Who finds the maximum of the likelihood.
+    Parameters are r, alpha (purchase rate) and a, b (dropout); see `PurchaseModel` for the options.
 
     Examples
     --------
@@ -57,73 +50,89 @@ class BetaGeoNBD(LikelihoodModel):
     {'r': 0.243, 'alpha': 4.414, 'a': 0.793, 'b': 2.426}
     """
 
-    parameter_names = ("r", "alpha", "a", "b")
+    params_class = BetaGeoParams
+    parameter_names = parameter_names(BetaGeoParams)
+    covariate_slots: ClassVar[Slots] = {"purchase": {"alpha": -1.0}, "dropout": {"a": 1.0, "b": 1.0}}
 
-    def fit(self, frame: Any, weights: ArrayLike | None = None) -> Self:
-        """Estimate the parameters.
+    def _rows(self, parameters: Parameters, histories: Histories) -> Rows:
+        return beta_geometric_rows(parameters, histories, chances_at_start=0)
 
-        Parameters
-        ----------
-        frame : DataFrame or mapping of columns
-            frequency, recency and T of n customers, in one time unit (see `schema.SUMMARY`).
-        weights : array-like, shape (n,), optional
-            Customers behind each row, as `CustomerSummary.histories` counts them.
+    def _likelihood(self, histories: Histories, counts: FloatArray) -> LogLikelihood:
+        return BetaGeoLikelihood(histories, counts, chances_at_start=0)
 
-        Raises
-        ------
-        InputError
-            If histories cannot be used.
-        FitError
-            If no customer ever came back, or no maximum is reached.
-        """
-        histories, counts = _counted(frame, weights)
-        if not (counts[histories.frequency > 0]).any():
-            message = (
-                "No customer has a repeat purchase, so neither the purchase rate nor the dropout can be estimated."
-            )
-            raise FitError(message)
-        likelihood = BetaGeoLikelihood(histories, counts)
-        total = float(counts.sum())
-        if self.engine == "lifetimes":
-            values = lifetimes_engine.fit_bg_nbd(histories, counts)
-            return self._set_estimate(estimate_at(likelihood, values, total), total)
-        return self._set_estimate(maximise(likelihood, _starts(histories, counts), total), total)
+    def _starts(self, histories: Histories, counts: FloatArray) -> list[FloatArray]:
+        return beta_geometric_starts(histories, counts)
 
-    def to_params(self) -> BetaGeoParams:
-        """The estimates as the frozen parameters that the runtime predicts with."""
-        return BetaGeoParams(**self.params_)
+    def _fit_by_lifetimes(self, histories: Histories, counts: FloatArray) -> FloatArray:
+        return lifetimes_engine.fit_purchase("BetaGeoFitter", self.parameter_names, histories, counts)
 
-    @classmethod
-    def from_params(cls, params: BetaGeoParams) -> Self:
-        """Bring back a model that can predict; its likelihood and covariance are unknown (NaN)."""
-        return cls._from_values(astuple(params))
 
-    def probability_alive(self, frame: Any) -> pd.Series:
-        """Probability that the customer has not left; 1 for every customer without a repeat purchase."""
-        return self._predict(frame, "probability_alive", bg_nbd.probability_alive)
+ROWS_AT_ONCE = 32_768
+"""Histories evaluated at once: few enough for the cache, many enough that threads seldom wait for one another."""
 
-    def probability_active(self, frame: Any, horizon: float) -> pd.Series:
-        """Probability of at least one purchase within `horizon` (in the frame's time unit)."""
-        return self._predict(frame, "probability_active", bg_nbd.probability_active, horizon)
 
-    def expected_purchases(self, frame: Any, horizon: float) -> pd.Series:
-        """Expected number of purchases within `horizon` (in the frame's time unit)."""
-        return self._predict(frame, "expected_purchases", bg_nbd.expected_purchases, horizon)
+def beta_geometric_starts(histories: Histories, counts: FloatArray) -> list[FloatArray]:
+    """Starting values of (r, alpha, a, b): alpha is set so that the mean rate r / alpha fits."""
+    rate = (counts @ histories.frequency) / (counts @ histories.T)
+    guesses = ((0.5, 0.7, 2.0), (1.0, 1.0, 10.0), (0.2, 0.2, 1.0), (3.0, 0.05, 1.0))
+    return [np.array([r, r / (2 * rate), a, b]) for r, a, b in guesses]
 
-    def expected_purchases_new(self, horizon: ArrayLike) -> FloatArray:
-        """Expected repeat purchases of a new customer within `horizon`, shape (m,)."""
-        return bg_nbd.expected_purchases_new(self.to_params(), horizon)
 
-    def purchase_probabilities_new(self, n_max: int, horizon: ArrayLike) -> FloatArray:
-        """Distribution of the repeat purchases of a new customer, shape (m, n_max + 1)."""
-        return bg_nbd.purchase_probabilities_new(self.to_params(), n_max, horizon)
+def beta_geometric_rows(parameters: Parameters, histories: Histories, chances_at_start: int) -> Rows:
+    """Log-likelihood of each history by (r, alpha, a, b), which may differ by row.
 
-    def _predict(self, frame: Any, name: str, kernel: Any, *arguments: float) -> pd.Series:
-        return like_frame(kernel(self.to_params(), histories_of(frame), *arguments), frame, name)
+    Parameters
+    ----------
+    parameters : sequence of 4 floats or ndarrays, shape (n,)
+    histories : Histories
+        n of them.
+    chances_at_start : {0, 1}
+        m, chances to leave before the first repeat purchase: 0 for BG/NBD, 1 for MBG/NBD.
+    """
+    r, alpha, a, b = (np.broadcast_to(value, len(histories)) for value in parameters)
+    x, t_x, T, m = histories.frequency, histories.recency, histories.T, chances_at_start
+
+    alive = log_rising(r, x) - r * np.log1p(T / alpha) - x * np.log(alpha + T)
+    alive += log_rising(b, x + m) - log_rising(a + b, x + m)
+    by_total = -digamma_rise(a + b, x + m)
+    gradient = np.array(
+        [
+            digamma_rise(r, x) - np.log1p(T / alpha),
+            r / alpha - (r + x) / (alpha + T),
+            by_total,
+            by_total + digamma_rise(b, x + m),
+        ]
+    )
+    by_total_twice = -trigamma_rise(a + b, x + m)
+    entries = {
+        (0, 0): trigamma_rise(r, x),
+        (0, 1): 1 / alpha - 1 / (alpha + T),
+        (1, 1): -r / alpha**2 + (r + x) / (alpha + T) ** 2,
+        (2, 2): by_total_twice,
+        (2, 3): by_total_twice,
+        (3, 3): by_total_twice + trigamma_rise(b, x + m),
+    }
+    rows = Rows(alive, gradient, symmetric(4, len(x), entries))
+
+    had_chance = x + m > 0
+    stays = np.where(had_chance, b + x + m - 1, 1.0)
+    gap = 1 / (alpha + T) - 1 / (alpha + t_x)
+    log_odds = (r + x) * np.log1p((T - t_x) / (alpha + t_x)) + np.log(a / stays)
+    log_odds = np.where(had_chance, log_odds, -np.inf)
+    left = special.expit(log_odds)
+    by_odds = np.array([np.log1p((T - t_x) / (alpha + t_x)), (r + x) * gap, 1 / a, -1 / stays])
+    second = {
+        (0, 1): gap,
+        (1, 1): (r + x) * ((alpha + t_x) ** -2.0 - (alpha + T) ** -2.0),
+        (2, 2): -1 / a**2,
+        (3, 3): 1 / stays**2,
+    }
+    curve = left * symmetric(4, len(x), second) + left * (1 - left) * by_odds[:, None, :] * by_odds[None, :, :]
+    return rows + Rows(np.logaddexp(0.0, log_odds), left * by_odds, curve)
 
 
 class BetaGeoLikelihood:
-    """Log-likelihood of distinct histories, with gradient and Hessian by (r, alpha, a, b).
+    """The same log-likelihood summed over distinct histories, with gradient and Hessian by (r, alpha, a, b).
 
     Parameters
     ----------
@@ -131,19 +140,22 @@ class BetaGeoLikelihood:
         Distinct histories.
     counts : ndarray, shape (n,)
         Customers behind each.
+    chances_at_start : {0, 1}
+        1 if customers may leave after the first purchase too (MBG/NBD).
     """
 
-    def __init__(self, histories: Histories, counts: FloatArray) -> None:
+    def __init__(self, histories: Histories, counts: FloatArray, chances_at_start: int = 0) -> None:
+        self.chances_at_start = chances_at_start
         self.total = counts.sum()
-        self.x, self.x_count = _totals(histories.frequency, counts)
-        self.T, self.T_count = _totals(histories.T, counts)
-        _, self.T_purchases = _totals(histories.T, counts * histories.frequency)
-        repeat = np.flatnonzero(histories.frequency > 0)
-        self.repeat_count = counts[repeat]
         # What depends on x, t_x or T alone is computed once for every distinct value of it and looked up.
-        self.repeat_x, self.at_x = _coded(histories.frequency[repeat])
-        self.repeat_t_x, self.at_t_x = _coded(histories.recency[repeat])
-        self.repeat_T, self.at_T = _coded(histories.T[repeat])
+        self.x, at_x = _coded(histories.frequency)
+        self.T, at_T = _coded(histories.T)
+        self.x_count = np.bincount(at_x, counts, len(self.x))
+        self.T_count = np.bincount(at_T, counts, len(self.T))
+        self.T_purchases = np.bincount(at_T, counts * histories.frequency, len(self.T))
+        repeat = np.flatnonzero(histories.frequency + chances_at_start > 0)
+        self.repeat_count, self.at_x, self.at_T = counts[repeat], at_x[repeat], at_T[repeat]
+        self.t_x, self.at_t_x = _coded(histories.recency[repeat])
 
     def __call__(self, values: FloatArray) -> Evaluation:
         """Evaluate at (r, alpha, a, b)."""
@@ -154,44 +166,44 @@ class BetaGeoLikelihood:
     def _by_x_and_T(self, values: FloatArray) -> Evaluation:  # noqa: N802
         """All terms but the last."""
         r, alpha, a, b = values
+        m = self.chances_at_start
         n, x, n_x = self.total, self.x, self.x_count
-        power, until = r * self.T_count + self.T_purchases, alpha + self.T
+        power, until, grown = r * self.T_count + self.T_purchases, alpha + self.T, np.log1p(self.T / alpha)
         value = (
-            n_x @ (special.gammaln(r + x) + special.betaln(a, b + x))
-            - n * (special.gammaln(r) + special.betaln(a, b))
-            + n * r * np.log(alpha)
-            - power @ np.log(until)
+            n_x @ (log_rising(r, x) + log_rising(b, x + m) - log_rising(a + b, x + m))
+            - r * (self.T_count @ grown)
+            - self.T_purchases @ np.log(until)
         )
-        psi, psi_1 = special.psi, trigamma
-        both = -n_x @ psi(a + b + x) + n * psi(a + b)
+        both = -n_x @ digamma_rise(a + b, x + m)
         gradient = np.array(
             [
-                n_x @ psi(r + x) - n * psi(r) + n * np.log(alpha) - self.T_count @ np.log(until),
+                n_x @ digamma_rise(r, x) - self.T_count @ grown,
                 n * r / alpha - (power / until).sum(),
                 both,
-                both + n_x @ psi(b + x) - n * psi(b),
+                both + n_x @ digamma_rise(b, x + m),
             ]
         )
         hessian = np.zeros((4, 4))
-        hessian[0, 0] = n_x @ psi_1(r + x) - n * psi_1(r)
+        hessian[0, 0] = n_x @ trigamma_rise(r, x)
         hessian[0, 1] = hessian[1, 0] = n / alpha - (self.T_count / until).sum()
         hessian[1, 1] = -n * r / alpha**2 + (power / until**2).sum()
-        hessian[2:, 2:] = -n_x @ psi_1(a + b + x) + n * psi_1(a + b)
-        hessian[3, 3] += n_x @ psi_1(b + x) - n * psi_1(b)
+        hessian[2:, 2:] = -n_x @ trigamma_rise(a + b, x + m)
+        hessian[3, 3] += n_x @ trigamma_rise(b, x + m)
         return Evaluation(float(value), gradient, hessian)
 
     def _leaving(self, values: FloatArray) -> Evaluation:
-        """The last term, ln(1 + exp(D)), over customers with repeat purchases."""
+        """The last term, ln(1 + exp(D)), over customers who had a chance to leave."""
         r, alpha, a, b = values
-        log_T, log_t_x = np.log(alpha + self.repeat_T), np.log(alpha + self.repeat_t_x)
-        until, since = 1 / (alpha + self.repeat_T), 1 / (alpha + self.repeat_t_x)
-        stays = b + self.repeat_x - 1
-        log_chance, by_stays = np.log(a / stays), -1 / stays
-        value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
-        for start in range(0, len(self.repeat_count), ROWS_AT_ONCE):
+        log_T, log_t_x = np.log(alpha + self.T), np.log(alpha + self.t_x)
+        until, since = 1 / (alpha + self.T), 1 / (alpha + self.t_x)
+        # Nobody had a chance to leave where this is not above 0, and no row looks there.
+        stays = np.maximum(b + self.x - 1 + self.chances_at_start, np.finfo(np.float64).tiny)
+        log_chance, by_stays = np.log(a) - np.log(stays), -1 / stays
+
+        def of_block(start: int) -> Evaluation:
             rows = slice(start, start + ROWS_AT_ONCE)
             n, at_x, at_t_x, at_T = self.repeat_count[rows], self.at_x[rows], self.at_t_x[rows], self.at_T[rows]
-            power = r + self.repeat_x[at_x]
+            power = r + self.x[at_x]
             # Derivatives of D by r, alpha, a and b.
             first = np.empty((4, len(n)))
             by_r, by_alpha, by_a, by_b = first
@@ -204,9 +216,8 @@ class BetaGeoLikelihood:
             small = np.exp(-np.abs(log_odds))
             left = np.where(log_odds > 0, 1.0, small) / (1 + small)
             w = n * left
-            value += n @ (np.maximum(log_odds, 0) + np.log(1 + small))
-            gradient += first @ w
-            hessian += (first * (w * (1 - left))) @ first.T
+            value = float(n @ (np.maximum(log_odds, 0) + np.log(1 + small)))
+            hessian: FloatArray = (first * (w * (1 - left))) @ first.T
             # Second derivatives of D: by r and alpha, alpha twice, a twice, b twice.
             cross = w @ gap
             hessian[0, 1] += cross
@@ -214,44 +225,20 @@ class BetaGeoLikelihood:
             hessian[1, 1] -= (w * by_alpha) @ (until[at_T] + since[at_t_x])
             hessian[2, 2] -= w.sum() / a**2
             hessian[3, 3] += w @ by_b**2
-        return Evaluation(float(value), gradient, hessian)
+            return Evaluation(value, first @ w, hessian)
 
-
-def _totals(values: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Distinct values and the sum of counts of each."""
-    found, code = _coded(values)
-    return found, np.bincount(code, counts, minlength=len(found)).astype(np.float64)
+        return total(on_all_processors(of_block, range(0, len(self.repeat_count), ROWS_AT_ONCE)))
 
 
 def _coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
-    """Distinct values, and for each row the position of its own."""
+    """A table of values that holds all of these, and for each row the position of its own.
+
+    Counts and days, in whatever unit, are their own positions in a table of all that may occur.
+    """
+    for a_unit in (1.0, DAYS_PER_WEEK, DAYS_PER_YEAR):
+        place = np.rint(values * a_unit)
+        last = place.max(initial=0.0)
+        if last < len(values) and np.array_equal(place / a_unit, values):
+            return np.arange(last + 1) / a_unit, place.astype(np.intp)
     first, code = distinct(values)
     return values[first], code
-
-
-def _counted(frame: Any, weights: ArrayLike | None) -> tuple[Histories, FloatArray]:
-    """Check histories and count the distinct ones."""
-    histories = histories_of(frame)
-    if not len(histories):
-        message = "There are no customers to fit the model to."
-        raise FitError(message)
-    per_row = checked_weights(weights, len(histories))
-    first, inverse = distinct(histories.frequency, histories.recency, histories.T)
-    return histories.take(first), np.bincount(inverse, per_row, minlength=len(first)).astype(np.float64)
-
-
-def _starts(histories: Histories, counts: FloatArray) -> Iterator[FloatArray]:
-    """Starting values that do not depend on the unit of time: alpha is set so that the mean rate r / alpha fits.
-
-    A large problem is started from the optimum of a systematic sample of its histories, which is near its own.
-    """
-    stride = len(histories) // SAMPLE_SIZE
-    if stride > 1:
-        sample = np.arange(0, len(histories), stride)
-        part, part_counts = histories.take(sample), counts[sample]
-        likelihood = BetaGeoLikelihood(part, part_counts)
-        with contextlib.suppress(FitError):
-            yield maximise(likelihood, _starts(part, part_counts), float(part_counts.sum())).values
-    rate = (counts @ histories.frequency) / (counts @ histories.T)
-    for r, a, b in ((0.5, 0.7, 2.0), (1.0, 1.0, 10.0), (0.2, 0.2, 1.0), (3.0, 0.05, 1.0)):
-        yield np.array([r, r / (2 * rate), a, b])

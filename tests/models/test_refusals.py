@@ -1,0 +1,88 @@
+"""What the models refuse, and how they say it."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from lifetimes.datasets import load_cdnow_summary
+
+from patronage.errors import ConfigError, InputError, ModelError
+from patronage.models import BetaGeoNBD, GammaGamma, ModifiedBetaGeoNBD, ParetoNBD
+from patronage.value.lifetime import customer_lifetime_value
+
+FRAME = load_cdnow_summary()
+CALLS = {
+    "new, horizon below 0": (lambda m: m.expected_purchases_new(-1), "1 of 1 are not, first: -1.0"),
+    "new, horizon missing": (lambda m: m.expected_purchases_new([1.0, np.nan]), "1 of 2 are not, first: nan"),
+    "new, endless horizon": (lambda m: m.purchase_probabilities_new(3, np.inf), "first: inf"),
+    "horizon as text": (lambda m: m.expected_purchases(FRAME, "a"), "horizon must be a finite time"),
+    "n_max below 0": (lambda m: m.purchase_probabilities(FRAME, -1, 3.0), "n_max must be a whole number"),
+    "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
+    "level in per cent": (lambda m: m.summary(90), "0.95 is 95 %"),
+    "a seed for a generator": (lambda m: m.draw(FRAME, 3.0, 5, 42), r"numpy.random.default_rng\(42\)"),
+}
+
+
+@pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
+@pytest.mark.parametrize("case", CALLS)
+def test_questions_without_meaning(kind, case):
+    ask, said = CALLS[case]
+    with pytest.raises(InputError, match=said):
+        ask(kind().fit(FRAME))
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (None, "Expected a DataFrame or a mapping of columns, got NoneType"),
+        (FRAME.to_numpy(), "got ndarray"),
+        (FRAME.assign(frequency="x"), "frequency must hold numbers"),
+        (FRAME.assign(recency=pd.to_timedelta(FRAME["recency"], "D")), "recency holds dates or durations"),
+        (FRAME.drop(columns="T"), "lacks the columns T; it has ID, frequency, recency"),
+    ],
+)
+def test_frames_that_are_none(frame, said):
+    with pytest.raises(InputError, match=said):
+        BetaGeoNBD().fit(frame)
+
+
+def test_an_arrow_table_is_a_frame():
+    table = pa.Table.from_pandas(FRAME.reset_index(drop=True))
+    assert BetaGeoNBD().fit(table).params_ == pytest.approx(BetaGeoNBD().fit(FRAME).params_)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (np.ones(3), r"one a row; got shape \(3,\)"),
+        (np.r_[-1.0, np.ones(len(FRAME) - 1)], r"negative \(1 row, first: 0\)"),
+        (np.zeros(len(FRAME)), "All weights are zero"),
+    ],
+)
+def test_weights_that_are_none(weights, said):
+    with pytest.raises(InputError, match=said):
+        BetaGeoNBD().fit(FRAME, weights=weights)
+
+
+def test_parameters_of_another_model():
+    pareto = ParetoNBD().fit(FRAME).to_params()
+    with pytest.raises(ModelError, match="BetaGeoNBD needs parameters of BG/NBD"):
+        BetaGeoNBD.from_params(pareto)
+    with pytest.raises(ModelError, match="finite and above 0"):
+        ParetoNBD.from_params(type(pareto)(0.5, 10.0, np.nan, 11.0))
+
+
+def test_priors_of_another_shape():
+    with pytest.raises(ConfigError, match="a needs a median and a sigma"):
+        BetaGeoNBD(priors={"a": 1.0})
+
+
+def test_value_without_a_horizon():
+    frame = FRAME.assign(monetary_value=10.0)
+    rng = np.random.default_rng(0)
+    spend = GammaGamma().fit(frame.assign(monetary_value=rng.gamma(5.0, 2.0, len(frame))))
+    purchase = BetaGeoNBD().fit(frame)
+    with pytest.raises(ConfigError, match="horizon_days must be a finite number"):
+        customer_lifetime_value(purchase, spend, frame, -1, "week")
+    with pytest.raises(ConfigError, match="time_unit must be one of day, week, year"):
+        customer_lifetime_value(purchase, spend, frame, 30, "month")
