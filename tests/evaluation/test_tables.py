@@ -10,7 +10,7 @@ import pytest
 
 from patronage.evaluation import baselines, tables
 from patronage.models import BetaGeoNBD
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 from patronage.runtime.time_unit import TimeUnit
 from patronage.summary.customer_summary import summarise
 from patronage.summary.daily_counts import daily_counts

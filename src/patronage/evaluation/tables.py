@@ -8,14 +8,18 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from patronage.evaluation.metrics import reliability_bins
-from patronage.models.purchase.bg_nbd import BetaGeoNBD
+from patronage.evaluation.paths import parameter_variance, simulated_paths, total_interval
+from patronage.models.purchase.model import PurchaseModel
 from patronage.runtime.histories import FloatArray
+from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import CHURN_CALIBRATION, CHURN_GAIN, DECILES, FREQUENCY_HISTOGRAM, TRACKING_CURVE
 
 TRACKING_PERIOD_DAYS = 7
 OPEN_FREQUENCY = 7
 GAIN_POINTS = 101
+SIMULATED_CUSTOMERS = 10_000
+"""Behind the variance of the tracking curve: enough to know an interval's width to a few per cent."""
 
 
 def deciles(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
@@ -59,7 +63,7 @@ def churn_gain(churned: ArrayLike, probabilities: Mapping[str, FloatArray]) -> p
     return pd.concat(tables, ignore_index=True)[list(CHURN_GAIN.names)]
 
 
-def frequency_histogram(model: BetaGeoNBD, summary: pd.DataFrame) -> pd.DataFrame:
+def frequency_histogram(model: PurchaseModel, summary: pd.DataFrame) -> pd.DataFrame:
     """Customers by number of repeat purchases, actual and expected: `schema.FREQUENCY_HISTOGRAM`.
 
     The expectation is the sum over customers of the model's distribution after their own time under observation;
@@ -67,12 +71,12 @@ def frequency_histogram(model: BetaGeoNBD, summary: pd.DataFrame) -> pd.DataFram
 
     Parameters
     ----------
-    model : BetaGeoNBD
+    model : PurchaseModel
         Fitted.
     summary : DataFrame
-        frequency and T of n customers, in the model's time unit.
+        frequency of n customers and their time under observation, the third of the model's columns.
     """
-    lengths, customers = np.unique(summary["T"].to_numpy(np.float64), return_counts=True)
+    lengths, customers = np.unique(summary[model.columns[2]].to_numpy(np.float64), return_counts=True)
     observed = lengths > 0
     probability = np.zeros((len(lengths), OPEN_FREQUENCY))
     probability[~observed, 0] = 1.0
@@ -88,7 +92,13 @@ def frequency_histogram(model: BetaGeoNBD, summary: pd.DataFrame) -> pd.DataFram
 
 
 def tracking_curve(
-    model: BetaGeoNBD, daily: pd.DataFrame, cutoff: date, until: date, time_unit: TimeUnit
+    model: PurchaseModel,
+    daily: pd.DataFrame,
+    cutoff: date,
+    until: date,
+    time_unit: TimeUnit,
+    level: float = 0.9,
+    rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
     """Repeat purchases week by week, actual and expected: `schema.TRACKING_CURVE`.
 
@@ -97,7 +107,7 @@ def tracking_curve(
 
     Parameters
     ----------
-    model : BetaGeoNBD
+    model : PurchaseModel
         Fitted up to the cut-off.
     daily : DataFrame
         From `summary.daily_counts`, for customers acquired up to the cut-off.
@@ -105,15 +115,32 @@ def tracking_curve(
         End of the calibration and of the holdout.
     time_unit : TimeUnit
         The model's.
+    level : float
+        Coverage of the intervals, each for its own week.
+    rng : Generator, optional
+        With it the columns incremental_low, incremental_high, cumulative_low, cumulative_high and level are added:
+        where the counts of as many new customers, acquired on the same days, should lie. The variance of their own
+        randomness comes from simulated customers of each age, and that of the parameters is added where it is known.
     """
     begin, end, cut = daily["day"].min(), pd.Timestamp(until), pd.Timestamp(cutoff)
     offset = (cut - begin).days % TRACKING_PERIOD_DAYS
     ends = pd.date_range(begin + pd.Timedelta(days=offset), end, freq=f"{TRACKING_PERIOD_DAYS}D")
     acquired = daily[daily["new_customers"] > 0]
+    customers = acquired["new_customers"].to_numpy(np.float64)
     age = (ends.to_numpy()[:, None] - acquired["day"].to_numpy()[None, :]) / np.timedelta64(1, "D")
-    ages, position = np.unique(age.clip(min=0), return_inverse=True)
-    by_age = model.expected_purchases_new(ages / time_unit.days)
-    expected = by_age[position].reshape(age.shape) @ acquired["new_customers"].to_numpy(np.float64)
+    age = age.clip(min=0)
+    ages, position = np.unique(age, return_inverse=True)
+
+    def cumulative(params: PurchaseParams) -> FloatArray:
+        total: FloatArray = (
+            params.expected_purchases_new(ages / time_unit.days)[position].reshape(age.shape) @ customers
+        )
+        return total
+
+    def incremental(params: PurchaseParams) -> FloatArray:
+        return np.diff(cumulative(params), prepend=0.0)
+
+    expected = cumulative(model.to_params())
     so_far = daily.set_index("day")["repeat_purchases"].cumsum()
     actual = so_far.reindex(so_far.index.union(ends)).ffill().fillna(0.0)[ends].to_numpy(np.float64)
     table = pd.DataFrame(
@@ -126,4 +153,27 @@ def tracking_curve(
             "expected_cumulative": expected,
         }
     )
-    return table[list(TRACKING_CURVE.names)]
+    table = table[list(TRACKING_CURVE.names)]
+    if rng is None:
+        return table
+    grid, variances = _variance_by_age(model.to_params(), float(ages.max()), time_unit, rng)
+    for name, curve in (("incremental", incremental), ("cumulative", cumulative)):
+        own = np.interp(age, grid, variances[name]) @ customers
+        variance = own + parameter_variance(model, curve)
+        low, high = total_interval(table[f"expected_{name}"].to_numpy(), variance, level)
+        table[f"{name}_low"], table[f"{name}_high"] = low, high
+    return table.assign(level=level)
+
+
+def _variance_by_age(
+    params: PurchaseParams, oldest: float, time_unit: TimeUnit, rng: np.random.Generator
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Variance of one customer's purchases in the week up to each age, and up to that age; ages in days."""
+    n_periods = max(int(np.ceil(oldest / TRACKING_PERIOD_DAYS)), 1)
+    step = TRACKING_PERIOD_DAYS / time_unit.days
+    counts = simulated_paths(params, n_periods, step, SIMULATED_CUSTOMERS, rng)
+    variances = {
+        "incremental": np.append(0.0, counts.var(axis=0)),
+        "cumulative": np.append(0.0, counts.cumsum(axis=1).var(axis=0)),
+    }
+    return np.arange(n_periods + 1.0) * TRACKING_PERIOD_DAYS, variances

@@ -14,7 +14,8 @@ from patronage.errors import DateError
 from patronage.features.model_input import model_input
 from patronage.files import written_whole
 from patronage.runtime.scorer import Scorer
-from patronage.schema import SCORES, ColumnType
+from patronage.schema import SCORE_INTERVALS, SCORES, ColumnType, TableSchema
+from patronage.scoring.intervals import ScoreIntervals
 from patronage.summary.customer_summary import summarise
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
@@ -25,9 +26,12 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "timestamp": pa.timestamp("us"),
 }
 
-ARROW_SCHEMA = pa.schema(
-    [pa.field(column.name, ARROW_TYPES[column.type], column.nullable) for column in SCORES.columns]
-)
+
+def arrow_schema(*tables: TableSchema) -> pa.Schema:
+    """The columns of some tables, side by side, in Arrow's terms."""
+    columns = [column for table in tables for column in table.columns]
+    return pa.schema([pa.field(column.name, ARROW_TYPES[column.type], column.nullable) for column in columns])
+
 
 MOST_VALUABLE = 5
 """Customers that are shown when a file is finished."""
@@ -62,6 +66,7 @@ def score_ledger(
     out: Path | str,
     batch_rows: int,
     on_progress: Callable[[int], None] | None = None,
+    intervals: ScoreIntervals | None = None,
 ) -> ScoredFile:
     """Score every customer known on a date and write a Parquet file, whole or not at all.
 
@@ -80,6 +85,8 @@ def score_ledger(
         Customers scored at once, which bounds the memory.
     on_progress : callable, optional
         Told the number of customers after every batch.
+    intervals : ScoreIntervals, optional
+        With them the file also has the columns of `schema.SCORE_INTERVALS`.
 
     Returns
     -------
@@ -94,13 +101,19 @@ def score_ledger(
     """
     table = scoring_input(transactions, scorer, as_of)
     totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
-    customers, most_valuable = 0, ARROW_SCHEMA.empty_table()
+    schema = arrow_schema(SCORES, SCORE_INTERVALS) if intervals else arrow_schema(SCORES)
+    customers, most_valuable = 0, schema.empty_table()
     with written_whole(out) as unfinished:
-        with pq.ParquetWriter(unfinished, ARROW_SCHEMA) as writer:
-            for batch in table.to_pyarrow_batches(chunk_size=batch_rows):
+        with pq.ParquetWriter(unfinished, schema) as writer:
+            for block, batch in enumerate(table.to_pyarrow_batches(chunk_size=batch_rows)):
                 if not batch.num_rows:
                     continue
                 scored = score_batch(batch, scorer, as_of, model_version)
+                if intervals:
+                    reach = intervals.of(dict(_named_columns(batch)), block)
+                    scored = pa.table(
+                        [*scored.columns, *(reach[name] for name in SCORE_INTERVALS.names)], schema=schema
+                    )
                 writer.write_table(scored)
                 customers += scored.num_rows
                 ranked = pa.concat_tables([most_valuable, scored]).sort_by([("clv", "descending")])
@@ -130,7 +143,7 @@ def score_batch(batch: pa.RecordBatch, scorer: Scorer, as_of: date, model_versio
         "horizon_days": pa.repeat(pa.scalar(scorer.bundle.horizon_days, pa.int64()), batch.num_rows),
         "model_version": pa.repeat(pa.scalar(model_version), batch.num_rows),
     }
-    return pa.table([columns[name] for name in SCORES.names], schema=ARROW_SCHEMA)
+    return pa.table([columns[name] for name in SCORES.names], schema=arrow_schema(SCORES))
 
 
 def _named_columns(batch: pa.RecordBatch) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from patronage.errors import ConfigError
 from patronage.models.base import histories_of, like_frame
-from patronage.models.purchase.bg_nbd import BetaGeoNBD
+from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.runtime import clv
 from patronage.runtime.clv import ValueTerms
@@ -35,7 +35,7 @@ def value_terms(margin_rate: float, discount_rate_yearly: float, period_days: fl
 
 
 def customer_lifetime_value(
-    purchase: BetaGeoNBD,
+    purchase: PurchaseModel,
     spend: GammaGamma,
     frame: Any,
     horizon_days: float,
@@ -67,8 +67,13 @@ def customer_lifetime_value(
     Series
         clv in money of the as-of date, with the index of the frame.
     """
+    if not 0 <= horizon_days < float("inf"):
+        message = f"horizon_days must be a finite number of days, 0 and above; got {horizon_days}."
+        raise ConfigError(message)
     terms = value_terms(margin_rate, discount_rate_yearly, period_days)
     histories = histories_of(frame)
-    discounted = clv.discounted_purchases(purchase.to_params(), histories, horizon_days, terms, TimeUnit(time_unit))
+    discounted = clv.discounted_purchases(
+        purchase.to_params().at_rows(frame), histories, horizon_days, terms, TimeUnit(time_unit)
+    )
     expected_spend = spend.expected_spend(frame).to_numpy()
     return like_frame(clv.customer_lifetime_value(discounted, expected_spend, terms), frame, "clv")
