@@ -54,7 +54,7 @@ def tracking_chart(tracking: pd.DataFrame) -> alt.VConcatChart:
     Parameters
     ----------
     tracking : DataFrame
-        A `TRACKING_CURVE`, one row a period. Above a thousand periods, neighbours are joined.
+        A `TRACKING_CURVE`, one row a period. Above a thousand periods, neighbours are joined, and intervals left out.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def tracking_chart(tracking: pd.DataFrame) -> alt.VConcatChart:
     incremental = _tracking_panel(periods, "incremental", "Per period (purchase days)", 170)
     known = periods.loc[periods["is_holdout"] == 0, "period_end"]
     rule = _cut_off(known.max(), periods["period_end"]) if 0 < len(known) < len(periods) else []
-    panels = [alt.LayerChart(layer=[cumulative, *rule]), alt.LayerChart(layer=[incremental, *rule[:1]])]
-    title = "Repeat purchases over time: actual and model"
+    panels = [alt.LayerChart(layer=[*cumulative, *rule]), alt.LayerChart(layer=[*incremental, *rule[:1]])]
+    title = f"Repeat purchases over time: actual and model{with_intervals(periods)}"
     return alt.VConcatChart(vconcat=panels, spacing=18, title=title, config=theme())
 
 
@@ -215,26 +215,38 @@ def _joined_periods(tracking: pd.DataFrame) -> pd.DataFrame:
     step = -(-len(table) // MOST_PERIODS)
     if step <= 1:
         return table
+    table = table[
+        ["period_end", "is_holdout", *(name for name in table.columns if name.startswith(("actual", "expected")))]
+    ]
     block = table.groupby("is_holdout").cumcount() // step
     rules = {name: "sum" if name.endswith("incremental") else "last" for name in table.columns}
     return table.groupby([table["is_holdout"].rename("part"), block]).agg(rules).reset_index(drop=True)
 
 
-def _tracking_panel(periods: pd.DataFrame, kind: str, title: str, height: int) -> alt.Chart:
+def with_intervals(table: pd.DataFrame) -> str:
+    """Give the words that a title adds if its table has intervals."""
+    return f", with {100 * float(table['level'].iloc[0]):g} % intervals" if "level" in table else ""
+
+
+def _tracking_panel(periods: pd.DataFrame, kind: str, title: str, height: int) -> list[alt.Chart]:
     data = _actual_and_model(periods, "period_end", actual=f"actual_{kind}", model=f"expected_{kind}")
     dashes = alt.Scale(domain=SERIES, range=[[1, 0], [6, 3]])
     panel: alt.Chart = alt.Chart(data, width=WIDTH, height=height).mark_line(strokeWidth=2)
-    return panel.encode(
-        x=alt.X(
-            "period_end:T",
-            title="End of the period",
-            axis=alt.Axis(format="%Y-%m-%d", tickCount=8, labelOverlap=True),
-        ),
+    x = alt.X(
+        "period_end:T", title="End of the period", axis=alt.Axis(format="%Y-%m-%d", tickCount=8, labelOverlap=True)
+    )
+    lines = panel.encode(
+        x=x,
         y=alt.Y("value:Q", title=title),
         color=_series_colour(),
         strokeDash=alt.StrokeDash("series:N", title=None, scale=dashes),
         tooltip=["period_end:T", "series:N", alt.Tooltip("value:Q", format=",.1f")],
     )
+    if f"{kind}_low" not in periods:
+        return [lines]
+    limits = periods[["period_end", f"{kind}_low", f"{kind}_high"]]
+    band = alt.Chart(limits).mark_area(color=MODEL_COLOUR, opacity=0.18)
+    return [band.encode(x=x, y=alt.Y(f"{kind}_low:Q", title=title), y2=f"{kind}_high:Q"), lines]
 
 
 def _cut_off(day: pd.Timestamp, period_ends: "pd.Series[pd.Timestamp]") -> list[alt.Chart]:

@@ -2,89 +2,32 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
 from patronage import schema
-from patronage.errors import ContractError
+from patronage.evaluation.trust import trust_in_words
 from patronage.evaluation.verdict import verdicts
 from patronage.files import written_whole
 from patronage.report import charts as drawing
+from patronage.report import diagnostics as diagnosing
+from patronage.report.readings import DASH, READINGS, figure, percent, read_model_choice, top_share
+from patronage.report.tables import SCHEMAS
+from patronage.report.tables import ReportTables as ReportTables
 
-DASH = "—"
-
-_SCHEMAS = {
-    "tracking": schema.TRACKING_CURVE,
-    "frequency": schema.FREQUENCY_HISTOGRAM,
-    "churn_calibration": schema.CHURN_CALIBRATION,
-    "churn_gain": schema.CHURN_GAIN,
-    "purchase_deciles": schema.DECILES,
-    "value_deciles": schema.DECILES,
-    "metrics": schema.METRICS,
-    "scores": schema.SCORES,
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReportTables:
-    """All that a report shows; any table may have no rows, and its part of the page then says so.
-
-    Attributes
-    ----------
-    tracking, frequency : DataFrame
-        `TRACKING_CURVE` and `FREQUENCY_HISTOGRAM` of the purchase model.
-    churn_calibration, churn_gain : DataFrame
-        `CHURN_CALIBRATION` and `CHURN_GAIN`; the first model named is the classifier, the rest its baselines.
-    purchase_deciles, value_deciles : DataFrame
-        `DECILES` of purchase days and of money.
-    metrics : DataFrame
-        `METRICS`, the model before its baselines within each task.
-    scores : DataFrame
-        `SCORES`, one row a customer.
-    facts : mapping of str to str
-        What the model is, in the order to be shown: ledger, dates, version, engine. If there is a fact named
-        ``currency``, it is the unit of all money.
-
-    Raises
-    ------
-    ContractError
-        If a table lacks a column of its schema.
-    """
-
-    tracking: pd.DataFrame
-    frequency: pd.DataFrame
-    churn_calibration: pd.DataFrame
-    churn_gain: pd.DataFrame
-    purchase_deciles: pd.DataFrame
-    value_deciles: pd.DataFrame
-    metrics: pd.DataFrame
-    scores: pd.DataFrame
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, table in _SCHEMAS.items():
-            missing = [column for column in table.names if column not in getattr(self, name).columns]
-            if missing:
-                message = f"The table {name} lacks the columns {', '.join(missing)} of its schema."
-                raise ContractError(message, counts=dict.fromkeys(missing, 1))
-
-    @property
-    def money(self) -> str:
-        """The unit of money."""
-        return self.facts.get("currency", "money")
+_OF_CUSTOMERS = ("clv_deciles", "frequency_recency", "mixing")
+"""Charts of what the model says, where nothing came to hold it against."""
 
 
 def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
-    """Draw every chart whose table has rows.
+    """Draw every chart whose table is there and has rows.
 
     Returns
     -------
@@ -93,16 +36,21 @@ def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
     """
     days = partial(drawing.deciles_chart, title="Purchases by decile: actual and model", unit="purchase days")
     value = partial(drawing.deciles_chart, title="Value by decile: actual and model", unit=tables.money)
-    plan: dict[str, tuple[Callable[[pd.DataFrame], drawing.AnyChart], pd.DataFrame]] = {
+    spend = partial(diagnosing.spend_fit_chart, unit=tables.money)
+    plan: dict[str, tuple[Callable[[pd.DataFrame], drawing.AnyChart], pd.DataFrame | None]] = {
         "tracking": (drawing.tracking_chart, tables.tracking),
         "frequency": (drawing.frequency_chart, tables.frequency),
+        "conditional_expectation": (diagnosing.conditional_expectation_chart, tables.conditional_expectation),
         "purchase_deciles": (days, tables.purchase_deciles),
         "value_deciles": (value, tables.value_deciles),
         "churn_calibration": (drawing.churn_calibration_chart, tables.churn_calibration),
         "churn_gain": (drawing.gain_chart, tables.churn_gain),
+        "spend_fit": (spend, tables.spend_fit),
         "clv_deciles": (drawing.clv_decile_chart, tables.scores),
+        "frequency_recency": (diagnosing.frequency_recency_chart, tables.frequency_recency),
+        "mixing": (diagnosing.mixing_chart, tables.mixing),
     }
-    return {stem: draw(table) for stem, (draw, table) in plan.items() if len(table)}
+    return {stem: draw(table) for stem, (draw, table) in plan.items() if table is not None and len(table)}
 
 
 def write_pngs(charts: Mapping[str, drawing.AnyChart], folder: Path | str) -> list[Path]:
@@ -144,11 +92,17 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
     valuable, at_risk = _most(tables.scores)
+    drawn = [_figure(stem, chart, tables) for stem, chart in charts(tables).items()]
     html = template.render(
         facts=tables.facts,
         headlines=headline_figures(tables),
-        figures=[_figure(stem, chart, tables) for stem, chart in charts(tables).items()],
-        empty=[name for name in _SCHEMAS if len(getattr(tables, name)) == 0],
+        held=[figure for figure in drawn if figure["stem"] not in _OF_CUSTOMERS],
+        told=[figure for figure in drawn if figure["stem"] in _OF_CUSTOMERS],
+        empty=[name for name in SCHEMAS if (table := getattr(tables, name)) is not None and len(table) == 0],
+        certificates=certificate_tables(tables.certificate),
+        choice=choice_table(tables.model_choice),
+        intervals=interval_rows(tables.intervals, tables.backtest),
+        parameters=parameter_rows(tables.parameters),
         metrics=metric_tables(tables.metrics),
         valuable=valuable,
         at_risk=at_risk,
@@ -190,31 +144,81 @@ def metric_tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
     return tables
 
 
-def top_share(scores: pd.DataFrame) -> float:
-    """Give the share of the total CLV held by the most valuable fifth; nan if the total is zero."""
-    clv = np.sort(scores["clv"].to_numpy(dtype=float))[::-1]
-    total = clv.sum()
-    return float(clv[: -(-len(clv) // 5)].sum() / total) if total > 0 else math.nan
+def certificate_tables(certificate: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Arrange the checks of each fit: ``model``, ``verdict`` in words, ``rows`` (name, passed, words)."""
+    tables = []
+    for part in certificate.values():
+        rows = [(str(check["name"]), bool(check["passed"]), str(check["words"])) for check in part["checks"]]
+        failed = sum(not passed for _, passed, _ in rows)
+        verdict = f"{failed} of {len(rows)} checks failed." if failed else "All checks passed."
+        tables.append({"model": str(part["model"]), "verdict": verdict, "rows": rows})
+    return tables
 
 
-def percent(share: float, *, signed: bool = False) -> str:
-    """Write a share as a percentage with one decimal, a dash if it is undefined."""
-    if not math.isfinite(share):
-        return DASH
-    return f"{100 * share:{'+' if signed else ''}.1f}\u00a0%".replace("-", "−")
+def interval_rows(intervals: pd.DataFrame | None, backtest: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Arrange how the intervals fared: ``words``, ``rows`` and ``origins``; nothing if they were not judged."""
+    if intervals is None or intervals.empty or backtest is None or backtest.empty:
+        return None
+    rows = [
+        (
+            f"{row['what']}, {'own' if row['interval'] == 'model' else 'corrected'}",
+            percent(row["level"]),
+            percent(row["coverage"]) if row["what"] == "customers" else ("held" if row["coverage"] else "missed"),
+            DASH if pd.isna(row["low"]) else f"{figure(row['low'])} to {figure(row['high'])}",
+            figure(row["mean_width"]),
+        )
+        for row in intervals.to_dict("records")
+    ]
+    origins = [
+        (
+            str(row["cutoff"]),
+            figure(row["actual"]),
+            figure(row["expected"]),
+            f"{figure(row['total_low'])} to {figure(row['total_high'])}",
+            "held" if row["total_inside"] else "missed",
+            percent(row["randomised_coverage"]),
+        )
+        for row in backtest.to_dict("records")
+    ]
+    return {"words": trust_in_words(intervals, backtest["ratio"].iloc[:-1]), "rows": rows, "origins": origins}
 
 
-def figure(value: float) -> str:
-    """Write a figure with four significant digits, or as a whole number from 1,000; a dash if undefined."""
-    if not math.isfinite(value):
-        return DASH
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}").replace("-", "−")
+def choice_table(choice: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Arrange the comparison of the models: its ``words`` and ``rows``; nothing if there was no choice."""
+    if choice is None or choice.empty:
+        return None
+    names = [name for name in schema.MODEL_CHOICE.names if name not in ("model", "certificate_passed")]
+    rows = []
+    for model, part in choice.groupby("model", sort=False):
+        row = part.iloc[0]
+        cells = [_precise(name, float(row[name])) for name in names]
+        rows.append((str(model), cells, bool(row["certificate_passed"])))
+    columns = [name.replace("_", " ").replace("holdout ", "") for name in names]
+    columns = [name.upper() if name in ("aic", "bic") else name for name in columns]
+    return {"columns": columns, "rows": rows, "words": read_model_choice(choice)}
+
+
+def parameter_rows(parameters: pd.DataFrame | None) -> list[tuple[str, str, list[str]]]:
+    """Arrange the estimates: model, parameter, and the figures written."""
+    if parameters is None:
+        return []
+    names = schema.PARAMETERS.names[2:]
+    return [
+        (str(row["model"]), str(row["parameter"]), [figure(float(row[name])) for name in names])
+        for _, row in parameters.iterrows()
+    ]
+
+
+def _precise(name: str, value: float) -> str:
+    if name in ("log_likelihood", "aic", "bic") and math.isfinite(value):
+        return f"{value:,.1f}".replace("-", "−")
+    return percent(value, signed=True) if name == "holdout_total_error" else figure(value)
 
 
 def _figure(stem: str, chart: drawing.AnyChart, tables: ReportTables) -> dict[str, Any]:
     specification = chart.to_dict()
     title = specification.pop("title")  # the page has it as a heading, which wraps on a narrow screen
-    reading = _READINGS[stem](tables)
+    reading = READINGS[stem](tables)
     specification["description"] = f"{title}. {reading}"
     return {"stem": stem, "title": title, "reading": reading, "specification": specification}
 
@@ -224,76 +228,3 @@ def _most(scores: pd.DataFrame) -> tuple[list[Any], list[Any]]:
     orders = (at_stake.sort_values(name, ascending=False, kind="stable") for name in ("clv", "value_at_risk"))
     valuable, at_risk = (list(order.head(10).itertuples()) for order in orders)
     return valuable, at_risk
-
-
-def _off(expected: float, actual: float) -> str:
-    return f" ({percent(expected / actual - 1, signed=True)})" if actual else ""
-
-
-def _read_tracking(tables: ReportTables) -> str:
-    holdout = tables.tracking[tables.tracking["is_holdout"] == 1]
-    expected, actual = holdout["expected_incremental"].sum(), holdout["actual_incremental"].sum()
-    if holdout.empty:
-        return "There is no holdout: the curve shows how the model follows the purchases it was fitted to."
-    came = f"{actual:,.0f} came{_off(expected, actual)}"
-    return (
-        f"Over the holdout the model expected {expected:,.0f} repeat purchases, knowing of each customer only the day "
-        f"of the first one; {came}."
-    )
-
-
-def _read_frequency(tables: ReportTables) -> str:
-    never = tables.frequency[tables.frequency["frequency"].astype(str) == "0"]
-    expected, actual = never["expected"].sum(), never["actual"].sum()
-    stayed_away = f"{actual:,.0f} did not{_off(expected, actual)}"
-    return f"The model expected {expected:,.0f} customers not to come back up to the cut-off; {stayed_away}."
-
-
-def _read_deciles(table: pd.DataFrame, unit: str) -> str:
-    top = table.sort_values("decile").iloc[0]
-    expected, actual = top["predicted_mean"], top["actual_mean"]
-    all_expected, all_actual = table["predicted_total"].sum(), table["actual_total"].sum()
-    return (
-        f"In the top decile the model expected {expected:,.2f} ({unit}) per customer; "
-        f"{actual:,.2f} came{_off(expected, actual)}. Over all deciles it expected {all_expected:,.0f}; "
-        f"{all_actual:,.0f} came{_off(all_expected, all_actual)}."
-    )
-
-
-def _read_calibration(tables: ReportTables) -> str:
-    table = tables.churn_calibration
-    name, bins = table["model"].iloc[0], table[table["model"] == table["model"].iloc[0]]
-    count = bins["n_customers"].sum()
-    predicted, observed = ((bins[column] * bins["n_customers"]).sum() / count for column in ("predicted", "observed"))
-    within = bins["predicted"].between(bins["observed_low"], bins["observed_high"]).sum()
-    return (
-        f"By {name}, {percent(predicted)} of {count:,} customers were to churn; {percent(observed)} did. "
-        f"In {within} of {len(bins)} bins the prediction lies within the 95 % interval of what came."
-    )
-
-
-def _read_gain(tables: ReportTables) -> str:
-    found = []
-    for name, curve in tables.churn_gain.groupby("model", sort=False):
-        curve = curve.sort_values("share_contacted")
-        at = np.interp(0.2, [0.0, *curve["share_contacted"]], [0.0, *curve["share_of_churners"]])
-        found.append(f"{percent(float(at))} by {name}")
-    return f"Of all churners, the riskiest 20 % of customers hold: {', '.join(found)}; by chance, 20 %."
-
-
-def _read_clv(tables: ReportTables) -> str:
-    share = top_share(tables.scores)
-    if not math.isfinite(share):
-        return "The total CLV is zero, so no customer holds a share of it."
-    return f"The most valuable 20 % of customers hold {percent(share)} of the total CLV."
-
-
-_READINGS: dict[str, Callable[[ReportTables], str]] = {
-    "tracking": _read_tracking,
-    "frequency": _read_frequency,
-    "purchase_deciles": lambda tables: _read_deciles(tables.purchase_deciles, "purchase days"),
-    "value_deciles": lambda tables: _read_deciles(tables.value_deciles, tables.money),
-    "churn_calibration": _read_calibration,
-    "churn_gain": _read_gain,
-    "clv_deciles": _read_clv,
-}
