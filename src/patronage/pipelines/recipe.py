@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, StrictBool
 
 from patronage import __version__
 from patronage.errors import ConfigError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
+from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
 from patronage.models.churn.panel import churn_panel
-from patronage.models.purchase.bg_nbd import BetaGeoNBD
+from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
+from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
+    Backtest,
     Dates,
     Panel,
     Settings,
@@ -27,12 +31,13 @@ from patronage.pipelines.settings import (
 )
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.clv import ValueTerms
+from patronage.runtime.histories import FloatArray
 from patronage.runtime.time_unit import TimeUnit
 from patronage.summary.customer_summary import summarise
 from patronage.tracking.store import TrackingStore
 from patronage.value.lifetime import value_terms
 
-GROUPS = {"ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "value", "tracking"}
+GROUPS = {"ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "backtest", "value", "tracking"}
 
 
 class Train(Settings):
@@ -41,16 +46,23 @@ class Train(Settings):
     time_unit: TimeUnit
     model_engine: Literal["native", "lifetimes"]
     refit: StrictBool
-    run_name: str = Field(min_length=1)
+    run_name: str | None = Field(min_length=1)
     seed: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Models fitted to what was known on a day, and the rules learnt from the same panel."""
+    """Models fitted to what was known on a day, and the rules learnt from the same panel.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        The purchase models that were fitted, `purchase` among them; one, unless the model is chosen.
+    """
 
     bundle: Bundle
-    purchase: BetaGeoNBD
+    purchase: PurchaseModel
+    candidates: Candidates
     spend: GammaGamma
     hiatus: HiatusRule
     base_rate: float
@@ -72,6 +84,7 @@ class Recipe:
     settings: Train
     dates: Dates
     panel: Panel
+    backtest: Backtest
     value: ValueTerms
     store: TrackingStore
     open_ledger: Callable[[], Ledger]
@@ -100,13 +113,21 @@ class Recipe:
             settings=settings,
             dates=dates,
             panel=settings_from(Panel, config["panel"], "panel"),
+            backtest=settings_from(Backtest, config["backtest"], "backtest"),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
             store=tracking_store(config),
             open_ledger=ledger_opener(config),
         )
 
-    def fit(self, ledger: Ledger, as_of: date) -> Fit:
+    def fit(self, ledger: Ledger, as_of: date, kind: str | None = None) -> Fit:
         """Fit all models to the ledger as it was known on a day.
+
+        Parameters
+        ----------
+        ledger : Ledger
+        as_of : date
+        kind : str, optional
+            Kind of the purchase model to use where it is chosen among several; the best one, if it is missing.
 
         Raises
         ------
@@ -118,8 +139,12 @@ class Recipe:
         horizon_days, unit = self.dates.horizon_days, self.settings.time_unit
         summary = summarise(ledger.transactions, as_of=as_of, time_unit=unit)
         histories, customers = summary.histories(), summary.to_pandas()
-        purchase: BetaGeoNBD = built(self.config, "purchase").fit(histories, weights=histories["n_customers"])
-        spend: GammaGamma = built(self.config, "spend").fit(customers)
+        candidates = self._purchase_models(histories)
+        purchase = next((one for one in candidates.fitted if one.params_class.kind == kind), candidates.best)
+        spend: GammaGamma = built(self.config, "spend")
+        # With the first purchase included, the model reads columns that are features, not summary.
+        known = model_input(ledger.transactions, summary.table, as_of).execute() if spend.include_first else customers
+        spend.fit(known)
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
         panel = churn_panel(ledger.transactions, cutoffs, horizon_days, unit)
         churn = built(self.config, "churn").fit(panel)
@@ -133,16 +158,28 @@ class Recipe:
             horizon_days=horizon_days,
             training=self._facts(ledger, customers, cutoffs, purchase, spend),
         )
-        return Fit(bundle, purchase, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
+        return Fit(bundle, purchase, candidates, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
+
+    def _purchase_models(self, histories: pd.DataFrame) -> Candidates:
+        model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
+        fitted = model.fit(histories, weights=histories["n_customers"])
+        return fitted if isinstance(fitted, Candidates) else Candidates((fitted,), {}, "aic")
 
     def _facts(
-        self, ledger: Ledger, customers: pd.DataFrame, cutoffs: list[date], purchase: BetaGeoNBD, spend: GammaGamma
+        self, ledger: Ledger, customers: pd.DataFrame, cutoffs: list[date], purchase: PurchaseModel, spend: GammaGamma
     ) -> dict[str, Any]:
         return {
             "patronage": __version__,
             "ledger": {"name": ledger.name, "sha256": ledger.digest, "customers": len(customers)},
             "engine": self.settings.model_engine,
             "churn_cutoffs": [day.isoformat() for day in cutoffs],
+            "certificate": {"purchase": purchase.certificate_.as_dict(), "spend": spend.certificate_.as_dict()},
+            "covariance": {"purchase": _listed(purchase.covariance_), "spend": _listed(spend.covariance_)},
             "log_likelihood": {"purchase": purchase.log_likelihood_, "spend": spend.log_likelihood_},
             "spend_frequency_correlation": spend.frequency_correlation_,
         }
+
+
+def _listed(covariance: FloatArray) -> list[list[float]] | None:
+    """A covariance as JSON values; nothing where it is unknown."""
+    return covariance.tolist() if np.isfinite(covariance).all() else None

@@ -46,7 +46,8 @@ def report(config: dict[str, Any]) -> None:
         _refuse_foreign_scores(scores, settings.scores, str(resolved.label), bundle)
         facts = _facts(resolved, bundle, scores)
     with console.step("Draw the charts and write the page"):
-        content = page.ReportTables(**tables, scores=scores, facts=facts)
+        certificate = bundle.training.get("certificate", {})
+        content = page.ReportTables(**tables, scores=scores, facts=facts, certificate=certificate)
         pngs = page.write_pngs(page.charts(content), out)
         page.write_report(content, out / "report.html")
     with console.step("Add the report to the run"), tempfile.TemporaryDirectory() as folder:
@@ -102,7 +103,8 @@ def _refuse_foreign_scores(scores: pd.DataFrame, path: str, label: str, bundle: 
 
 def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:
     training = bundle.training
-    parameters = {**asdict(bundle.purchase), **asdict(bundle.spend)}
+    stored = {**asdict(bundle.purchase), **asdict(bundle.spend)}
+    parameters = {name: value for name, value in stored.items() if isinstance(value, float)}
     as_of = sorted(map(str, scores["as_of"].unique())) if "as_of" in scores else []
     return {
         "model": str(resolved.label),
@@ -111,7 +113,7 @@ def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dic
         "evaluated on": f"{training['holdout']['cutoff']} to {training['holdout']['until']}",
         "scores as of": ", ".join(as_of),
         "horizon": f"{bundle.horizon_days} days",
-        "purchase model": f"BG/NBD, engine {training['engine']}, time in {bundle.time_unit.value}s",
+        "purchase model": f"{bundle.purchase.title}, engine {training['engine']}, time in {bundle.time_unit.value}s",
         "parameters": ", ".join(f"{name} {value:.4g}" for name, value in parameters.items()),
         "money": f"margin {bundle.value.margin_rate:.0%} of spend, "
         f"discounted {bundle.value.discount_rate_yearly:.0%} a year",

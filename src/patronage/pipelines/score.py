@@ -13,6 +13,7 @@ from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import Settings, own_settings
 from patronage.runtime.scorer import load_scorer
 from patronage.scoring.batch import score_ledger
+from patronage.scoring.intervals import ScoreIntervals
 from patronage.tracking.registry import resolve_model
 
 GROUPS = {"ledger", "dates", "contract", "tracking"}
@@ -31,6 +32,7 @@ class Score(Settings):
     model: str
     out: str
     batch_rows: int = Field(ge=1)
+    interval: float | None = Field(gt=0, lt=1)
 
 
 def score(config: dict[str, Any]) -> None:
@@ -42,6 +44,7 @@ def score(config: dict[str, Any]) -> None:
     with console.step(f"Load the model {settings.model}"):
         resolved = resolve_model(store, settings.model)
         scorer = load_scorer(resolved.bundle_folder)
+        intervals = ScoreIntervals(scorer.bundle, settings.interval) if settings.interval else None
     version = resolved.label or f"bundle/{scorer.bundle.fingerprint}"
     ledger = opened()
     ledger.require_facts_until(settings.as_of)
@@ -57,7 +60,7 @@ def score(config: dict[str, Any]) -> None:
         task = progress.add_task("Score customers", total=ledger.account.customers)
         scored = score_ledger(
             ledger.transactions, scorer, settings.as_of, version, settings.out, settings.batch_rows,
-            on_progress=lambda rows: progress.advance(task, rows),
+            on_progress=lambda rows: progress.advance(task, rows), intervals=intervals,
         )  # fmt: skip
     best = scored.most_valuable.select(["customer_id", *SHOWN]).to_pylist()
     console.results(

@@ -64,6 +64,19 @@ class Panel(Settings):
         return [latest - timedelta(days=k * self.step_days) for k in range(self.n_cutoffs)]
 
 
+class Backtest(Settings):
+    """Earlier origins that intervals are judged and corrected by."""
+
+    n_origins: int = Field(ge=0)
+    step_days: int = Field(ge=1)
+    level: float = Field(gt=0, lt=1)
+
+    def origins(self, judged_at: date, horizon_days: int) -> list[date]:
+        """Earlier cut-offs, latest first; their holdouts were over at `judged_at`."""
+        latest = judged_at - timedelta(days=horizon_days)
+        return [latest - timedelta(days=k * self.step_days) for k in range(self.n_origins)]
+
+
 class Value(Settings):
     """What turns purchases into money of today; see `runtime.clv.ValueTerms`."""
 

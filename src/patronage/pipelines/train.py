@@ -14,6 +14,8 @@ from patronage.evaluation.verdict import verdicts
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
+from patronage.pipelines.comparison import Comparison, compared
+from patronage.pipelines.intervals import Intervals, judged_intervals
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
 from patronage.report import page
@@ -46,17 +48,24 @@ def train(config: dict[str, Any]) -> None:
     with console.step(f"Evaluate on {dates.cutoff} to {dates.holdout_end}"):
         holdout = _holdout(ledger, dates, evaluated.bundle)
         daily = daily_counts(ledger.transactions, dates.cutoff, dates.holdout_end)
-        evaluation = evaluate_holdout(evaluated.bundle, holdout, daily, evaluated.hiatus, evaluated.base_rate)
+        evaluation = evaluate_holdout(
+            evaluated.bundle, holdout, daily, evaluated.hiatus, evaluated.base_rate,
+            purchase=evaluated.purchase, spend=evaluated.spend, seed=recipe.settings.seed,
+        )  # fmt: skip
     shipped = evaluated
     if recipe.settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
-            shipped = recipe.fit(ledger, dates.observed_until)
+            shipped = recipe.fit(ledger, dates.observed_until, kind=evaluated.purchase.params_class.kind)
         _note_models(shipped)
     figures = _figures(evaluation, evaluated, shipped)
+    with console.step("Judge the intervals at the cut-off and at earlier origins"):
+        intervals = judged_intervals(recipe, ledger, evaluated)
+    console.note(intervals.words)
+    choice = compared(recipe, evaluated, shipped, holdout)
     judged = {"cutoff": dates.cutoff.isoformat(), "until": dates.holdout_end.isoformat(), "figures": figures}
     bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": judged})
     with console.step(f"Record the run in {recipe.store.uri}"):
-        recorded = _record(recipe, started, ledger, bundle, figures, evaluation, holdout)
+        recorded = _record(recipe, started, ledger, bundle, figures, evaluation, holdout, intervals, choice)
     _show(recipe.store, recorded, evaluation, bundle)
 
 
@@ -91,9 +100,9 @@ def _holdout(ledger: Ledger, dates: Dates, bundle: Bundle) -> pd.DataFrame:
 def _figures(evaluation: HoldoutEvaluation, evaluated: Fit, shipped: Fit) -> dict[str, float]:
     figures = {f"holdout.{name}": value for name, value in evaluation.figures().items()}
     for stage, fit in (("evaluated", evaluated), ("registered", shipped)):
-        for model in (fit.purchase, fit.spend):
+        for part, model in (("purchase", fit.purchase), ("spend", fit.spend)):
             figures |= {f"{stage}.{name}": value for name, value in model.params_.items()}
-            figures[f"{stage}.{type(model).__name__}.log_likelihood"] = model.log_likelihood_
+            figures |= {f"{stage}.{part}.log_likelihood": model.log_likelihood_, f"{stage}.{part}.aic": model.aic_}
     return figures
 
 
@@ -105,23 +114,33 @@ def _record(
     figures: dict[str, float],
     evaluation: HoldoutEvaluation,
     holdout: pd.DataFrame,
+    intervals: Intervals,
+    choice: Comparison | None,
 ) -> RecordedModel:
     dates = recipe.dates
     no_scores = pd.DataFrame(columns=list(SCORES.names))
-    tables = page.ReportTables(**evaluation.tables, metrics=evaluation.metrics, scores=no_scores, facts={})
+    tables = page.ReportTables(
+        **evaluation.tables, metrics=evaluation.metrics, scores=no_scores, facts={}, certificate={}
+    )
     tags = {
         "patronage.ledger": f"{ledger.name}: {ledger.account}",
         "patronage.evaluated_on": f"{dates.cutoff} to {dates.holdout_end} ({dates.horizon_days} days)",
         "patronage.fitted_up_to": bundle.as_of.isoformat(),
+        "patronage.purchase": bundle.purchase.kind,
     }
     with tempfile.TemporaryDirectory() as folder:
         page.write_pngs(page.charts(tables), Path(folder) / "figures")
         record = TrainingRecord(
-            name=recipe.settings.run_name,
+            name=recipe.settings.run_name or f"{ledger.name}-{bundle.purchase.kind}-{recipe.settings.model_engine}",
             started=started,
             config=recipe.config,
             metrics=figures,
-            tables={**evaluation.tables, "metrics": evaluation.metrics},
+            tables={
+                **evaluation.tables,
+                "metrics": evaluation.metrics,
+                **intervals.tables,
+                **(choice.tables if choice else {}),
+            },
             figures=Path(folder) / "figures",
             bundle_folder=write_bundle(bundle, Path(folder) / "bundle"),
             dataset=holdout[list(MODEL_INPUT.names)],
@@ -129,6 +148,7 @@ def _record(
             dataset_source=ledger.location,
             dataset_digest=ledger.digest,
             tags=tags,
+            candidates=choice.records if choice else (),
         )
         return record_training(recipe.store, record)
 
@@ -136,6 +156,8 @@ def _record(
 def _note_models(fit: Fit) -> None:
     console.note(repr(fit.purchase))
     console.note(repr(fit.spend))
+    for certificate in (fit.purchase.certificate_, fit.spend.certificate_):
+        console.note(certificate.words())
 
 
 def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEvaluation, bundle: Bundle) -> None:

@@ -48,6 +48,8 @@ class TrainingRecord:
         Model input of the customers that the model was evaluated on, for the run's dataset.
     dataset_name, dataset_source, dataset_digest : str
     tags : mapping of str to str
+    candidates : tuple of CandidateRecord
+        Models that were compared, each of which becomes a nested run.
     """
 
     name: str
@@ -62,6 +64,27 @@ class TrainingRecord:
     dataset_source: str
     dataset_digest: str
     tags: Mapping[str, str]
+    candidates: tuple["CandidateRecord", ...] = ()
+
+
+@dataclass(frozen=True)
+class CandidateRecord:
+    """What is worth keeping of one of several models that were compared.
+
+    Attributes
+    ----------
+    name : str
+        Name of the nested run.
+    params : mapping of str to JSON value
+    metrics : mapping of str to float
+    certificate : mapping
+        The checks of its fit, stored as ``certificate.json``.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    certificate: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,6 +128,11 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
                     table.to_csv(Path(folder) / f"{name}.csv", index=False)
                 mlflow.log_artifacts(folder, TABLES_FOLDER)
             mlflow.log_artifacts(str(record.figures), FIGURES_FOLDER)
+            for candidate in record.candidates:
+                with mlflow.start_run(experiment_id=experiment_id, run_name=candidate.name, nested=True):
+                    mlflow.log_params(dict(candidate.params))
+                    mlflow.log_metrics(dict(candidate.metrics))
+                    mlflow.log_dict(dict(candidate.certificate), "certificate.json")
             info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
         version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
         return RecordedModel(run_id=run.info.run_id, version=version, aliases=(CHALLENGER, *aliases))
