@@ -1,15 +1,19 @@
-"""How fast BG/NBD is fitted and predicts from a table of simulated customers, against lifetimes in the same run.
+"""How fast purchase models are fitted and predict, against lifetimes and pymc-marketing in the same run.
 
-Usage: python benchmarks/fit_speed.py [customers ...]
+Usage: python benchmarks/fit_speed.py [--quick]
 
-Each size is fitted by both engines from the same per-customer table (daily resolution, two years, time in weeks); the
-time counts everything from the table to the estimates. The native fit runs three times and the median counts. The last
-table is kept in fit_speed.csv beside this file.
+All customers are simulated with daily resolution over two years, time in weeks. A fit is timed from the per-customer
+table to the estimates, everything included; ours run five times and the median counts, a peer's runs once. The table
+is printed and kept in fit_speed.csv beside this file. pymc-marketing runs if PYMC_PYTHON names the Python of an
+environment that has it. ``--quick`` leaves out what takes minutes: the ten million customers and lifetimes' Pareto/NBD.
 """
 
+import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -19,16 +23,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import numpy as np
 import pandas as pd
 
-from patronage.ledger.simulated import simulate_bg_nbd
+from patronage.ledger.simulated import simulate_purchases
+from patronage.models import BetaGeoNBD, ParetoNBD
 from patronage.models.base import histories_of
-from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, BetaGeoNBD
-from patronage.runtime.bg_nbd import BetaGeoParams
+from patronage.models.rows import SummedLikelihood
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
+from patronage.runtime.purchase.pareto_nbd import ParetoParams
 
-WORLD = BetaGeoParams(r=0.25, alpha=4.5, a=0.8, b=2.5)
+BG_WORLD = BetaGeoParams(r=0.25, alpha=4.5, a=0.8, b=2.5)
+PARETO_WORLD = ParetoParams(r=0.55, alpha=10.5, s=0.6, beta=11.7)
 OBSERVED_DAYS = 730
 HORIZON_WEEKS = 26.0
-SIZES = (100_000, 1_000_000)
-REPEATS = 3
+REPEATS = 5
 
 
 def seconds(action, repeats=1):
@@ -41,46 +47,123 @@ def seconds(action, repeats=1):
     return statistics.median(times), result
 
 
-def measure(n_customers: int) -> dict:
-    """Fit and predict `n_customers` with both; a row of the table."""
-    from lifetimes import BetaGeoFitter
+def world(params, n, whole_days=True):
+    """A table of `n` simulated customers."""
+    return simulate_purchases(params, n, OBSERVED_DAYS, 0, "week", np.random.default_rng(1), whole_days)
 
-    frame = simulate_bg_nbd(WORLD, n_customers, OBSERVED_DAYS, 0, "week", np.random.default_rng(1))
-    columns = [frame[name] for name in ("frequency", "recency", "T")]
-    native_fit, model = seconds(lambda: BetaGeoNBD().fit(frame), REPEATS)
-    native_predict, _ = seconds(
-        lambda: (model.expected_purchases(frame, HORIZON_WEEKS), model.probability_alive(frame)), REPEATS
-    )
+
+def row(task, customers, ours, peer, theirs, gain=None, note=""):
+    """One line of the table; `gain` is our log-likelihood less the peer's, over the peer's size."""
+    line = {
+        "task": task,
+        "customers": customers,
+        "ours_s": round(ours, 4),
+        "peer": peer,
+        "peer_s": round(theirs, 3),
+        "ratio": round(theirs / ours, 1),
+        "log_likelihood_gain": None if gain is None else float(f"{gain:.1e}"),
+        "note": note,
+    }
+    print("  ".join(f"{key}={value}" for key, value in line.items() if value not in (None, "")), flush=True)
+    return line
+
+
+def likelihood_gain(model, frame, values):
+    """Our log-likelihood less that of a peer's estimates, relative."""
+    theirs = SummedLikelihood(model._rows, histories_of(frame), np.ones(len(frame)))(np.asarray(values)).value
+    return (model.log_likelihood_ - theirs) / abs(theirs)
+
+
+def lifetimes_fit(name, frame):
+    """Seconds and the fitted peer."""
+    import lifetimes
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        peer_fit, peer = seconds(lambda: BetaGeoFitter().fit(*columns))
-        peer_predict, _ = seconds(
-            lambda: (
-                peer.conditional_expected_number_of_purchases_up_to_time(HORIZON_WEEKS, *columns),
-                peer.conditional_probability_alive(*columns),
-            )
+        columns = [frame[column] for column in ("frequency", "recency", "T")]
+        return seconds(lambda: getattr(lifetimes, name)(penalizer_coef=0.0).fit(*columns))
+
+
+def pymc_fit(frame):
+    """Seconds and estimates of pymc-marketing, or nothing where it is not installed."""
+    python = os.environ.get("PYMC_PYTHON")
+    if not python:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "customers.parquet"
+        frame[["frequency", "recency", "T"]].to_parquet(table)
+        script = Path(__file__).with_name("pymc_map.py")
+        done = subprocess.run([python, str(script), str(table)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        return None
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def fits(quick):
+    """BG/NBD from a hundred thousand to ten million customers, Pareto/NBD at a hundred thousand."""
+    ours = {}
+    for n in (100_000, 1_000_000):
+        frame = world(BG_WORLD, n)
+        ours[n], model = seconds(lambda frame=frame: BetaGeoNBD().fit(frame), REPEATS)
+        theirs, peer = lifetimes_fit("BetaGeoFitter", frame)
+        gain = likelihood_gain(model, frame, peer.params_[["r", "alpha", "a", "b"]].to_numpy())
+        yield row("BG/NBD fit", n, ours[n], "lifetimes", theirs, gain)
+        bayes = pymc_fit(frame)
+        if bayes:
+            gain = likelihood_gain(model, frame, [bayes[name] for name in ("r", "alpha", "a", "b")])
+            yield row("BG/NBD fit", n, ours[n], "pymc-marketing MAP", bayes["seconds"], gain, "its default priors")
+    if not quick:
+        frame = world(BG_WORLD, 10_000_000)
+        most, _ = seconds(lambda: BetaGeoNBD().fit(frame), 3)
+        yield row(
+            "BG/NBD fit", 10_000_000, most, "itself at 1,000,000", ours[1_000_000], note="a share of its own time"
         )
-    likelihood = BetaGeoLikelihood(histories_of(frame), np.ones(len(frame)))
-    peer_value = likelihood(peer.params_[["r", "alpha", "a", "b"]].to_numpy()).value
-    return {
-        "customers": n_customers,
-        "distinct_histories": len(frame[["frequency", "recency", "T"]].drop_duplicates()),
-        "native_fit_s": round(native_fit, 3),
-        "lifetimes_fit_s": round(peer_fit, 2),
-        "fit_ratio": round(peer_fit / native_fit, 1),
-        "native_log_likelihood": round(model.log_likelihood_, 4),
-        "log_likelihood_gained": float(f"{model.log_likelihood_ - peer_value:.2e}"),
-        "native_predict_s": round(native_predict, 3),
-        "lifetimes_predict_s": round(peer_predict, 2),
-        "predict_ratio": round(peer_predict / native_predict, 1),
-    }
+        del frame
+    frame = world(PARETO_WORLD, 100_000)
+    pareto, model = seconds(lambda: ParetoNBD().fit(frame), REPEATS)
+    if quick:
+        print(f"Pareto/NBD fit of 100,000: {pareto:.3f} s")
+        return
+    theirs, peer = lifetimes_fit("ParetoNBDFitter", frame)
+    gain = likelihood_gain(model, frame, peer.params_[["r", "alpha", "s", "beta"]].to_numpy())
+    yield row("Pareto/NBD fit", 100_000, pareto, "lifetimes", theirs, gain)
+
+
+def predictions():
+    """expected_purchases and probability_alive of a million customers, by the day and with all histories distinct."""
+    from lifetimes import BetaGeoFitter
+
+    for whole_days, note in ((True, "daily resolution"), (False, "all histories differ")):
+        frame = world(BG_WORLD, 1_000_000, whole_days)
+        model = BetaGeoNBD().fit(frame.sample(50_000, random_state=0))
+        peer = BetaGeoFitter()
+        peer.params_ = pd.Series(model.params_)
+        columns = [frame[name] for name in ("frequency", "recency", "T")]
+        ours, _ = seconds(
+            lambda frame=frame, model=model: (
+                model.expected_purchases(frame, HORIZON_WEEKS),
+                model.probability_alive(frame),
+            ),
+            REPEATS,
+        )
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            theirs, _ = seconds(
+                lambda peer=peer, columns=columns: (
+                    peer.conditional_expected_number_of_purchases_up_to_time(HORIZON_WEEKS, *columns),
+                    peer.conditional_probability_alive(*columns),
+                ),
+                REPEATS,
+            )
+        yield row("BG/NBD predictions", 1_000_000, ours, "lifetimes", theirs, note=note)
 
 
 def main() -> None:
-    sizes = [int(argument) for argument in sys.argv[1:]] or SIZES
-    table = pd.DataFrame([measure(size) for size in sizes])
-    print(table.T.to_string(header=False))
-    if not sys.argv[1:]:
+    quick = "--quick" in sys.argv[1:]
+    table = pd.DataFrame([*predictions(), *fits(quick)])
+    print(table.to_string(index=False))
+    if not quick:
         table.to_csv(Path(__file__).with_suffix(".csv"), index=False)
 
 
