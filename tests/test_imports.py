@@ -66,7 +66,8 @@ def test_unknown_name_is_an_attribute_error():
 def test_runtime_works_where_nothing_else_is_installed(tmp_path):
     """Bars the rest, because XGBoost takes pandas and scikit-learn along where they are installed."""
     body = """
-from patronage.runtime import bg_nbd, bundle, churn, clv, gamma_gamma, histories, scorer, time_unit, vendor
+from patronage.runtime import bundle, churn, clv, gamma_gamma, histories, scorer, time_unit, vendor
+from patronage.runtime.purchase import bg_nbd
 import numpy as np, xgboost
 from datetime import date
 from patronage.schema import FEATURES, MODEL_INPUT
@@ -102,7 +103,7 @@ def test_what_the_runtime_imports_itself_is_three_packages():
     from pathlib import Path
 
     package = Path(patronage.__file__).parent
-    files = [*(package / "runtime").glob("*.py"), package / "schema.py", package / "errors.py", package / "files.py"]
+    files = [*(package / "runtime").rglob("*.py"), package / "schema.py", package / "errors.py", package / "files.py"]
     named = set()
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
