@@ -24,7 +24,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo             ## the whole way on the CDNOW log: train, score, export, report
-	$(BIN)/patronage train
+	$(BIN)/patronage train backtest=none
 	$(BIN)/patronage score
 	$(BIN)/patronage export
 	$(BIN)/patronage report
