@@ -277,8 +277,6 @@ def test_mixing_distributions_are_those_of_the_literature():
 
 
 def test_a_stage_of_k_is_one_kth_of_a_purchase():
-    if "bg_cnbd_k" not in KINDS:
-        pytest.skip("the kind is not built")
     model = MODELS["bg_cnbd_k"].from_params(KINDS["bg_cnbd_k"](**SOME_OF_KIND["bg_cnbd_k"]))
     assert diagnostics.mixing_distributions(model, TimeUnit.WEEK)["mean"][0] == pytest.approx(0.5 / 4.4 / 3)
 

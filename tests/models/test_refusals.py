@@ -18,7 +18,7 @@ CALLS = {
     "horizon as text": (lambda m: m.expected_purchases(FRAME, "a"), "horizon must be a finite time"),
     "n_max below 0": (lambda m: m.purchase_probabilities(FRAME, -1, 3.0), "n_max must be a whole number"),
     "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
-    "level in per cent": (lambda m: m.summary(90), "0.95 is 95 %"),
+    "level in per cent": (lambda m: m.summary(90), "0.9 is 90 %"),
     "a seed for a generator": (lambda m: m.draw(FRAME, 3.0, 5, 42), r"numpy.random.default_rng\(42\)"),
 }
 

@@ -15,8 +15,9 @@ import pandas as pd
 
 from patronage.errors import ConfigError
 from patronage.evaluation.coverage import interval_coverage, randomised_coverage, randomised_pit
+from patronage.models.base import checked_level
 from patronage.models.purchase.model import PurchaseModel
-from patronage.models.uncertainty import PARAMETER_DRAWS, checked_level, checked_size, count_distribution
+from patronage.models.uncertainty import PARAMETER_DRAWS, checked_size, count_distribution
 from patronage.runtime.time_unit import TimeUnit
 from patronage.summary.split import calibration_holdout
 

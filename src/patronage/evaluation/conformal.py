@@ -37,8 +37,9 @@ from numpy.typing import ArrayLike
 from patronage.errors import ConfigError
 from patronage.evaluation.backtest import Backtest, Origin
 from patronage.evaluation.coverage import interval_coverage
+from patronage.models.base import checked_level
 from patronage.models.purchase.model import PurchaseModel
-from patronage.models.uncertainty import PARAMETER_DRAWS, checked_level
+from patronage.models.uncertainty import PARAMETER_DRAWS
 from patronage.runtime.histories import FloatArray, IndexArray
 
 CLASS_STARTS = (0, 1, 2, 3, 5, 8, 13, 21)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from patronage.errors import InputError
-from patronage.models.uncertainty import checked_level
+from patronage.models.base import checked_level
 from patronage.runtime.histories import FloatArray
 
 

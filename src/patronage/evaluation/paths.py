@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from patronage.errors import InputError
+from patronage.models.base import checked_level
 from patronage.models.purchase.model import PurchaseModel
 from patronage.runtime.histories import FloatArray, Histories
 from patronage.runtime.purchase.model import PurchaseParams
@@ -106,9 +106,7 @@ def total_interval(mean: FloatArray, variance: FloatArray, level: float) -> tupl
     InputError
         If level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        message = f"level must lie between 0 and 1, both excluded; got {level}."
-        raise InputError(message)
+    level = checked_level(level)
     spread = (mean > 0) & (variance > 0)
     scale = np.where(spread, variance, 1.0) / np.where(spread, mean, 1.0)
     shape = np.where(spread, mean, 1.0) / scale

@@ -132,9 +132,7 @@ class LikelihoodModel:
             of the parameter, so it stays positive. That of a coefficient of a covariate is symmetric for itself, and
             where there are such, z and p_value say how far it is from 0.
         """
-        if not 0 < level < 1:
-            message = f"level must lie between 0 and 1, both excluded (0.95 is 95 %); got {level}."
-            raise InputError(message)
+        level = checked_level(level)
         estimate, error = pd.Series(self.params_), pd.Series(self.standard_errors_)
         reach = stats.norm.ppf(0.5 + level / 2) * error
         positive = self.positive_
@@ -153,6 +151,7 @@ class LikelihoodModel:
         return pd.DataFrame(table).rename_axis("parameter")
 
     def _set_estimate(self, estimate: Estimate, total_weight: float) -> Self:
+        self.__dict__.pop("certificate_", None)
         self._estimate = estimate
         self._total_weight = total_weight
         return self
@@ -243,3 +242,17 @@ def checked_weights(weights: ArrayLike | None, length: int) -> FloatArray:
 def like_frame(values: FloatArray, frame: Any, name: str) -> pd.Series:
     """Return predictions as a series with the index of the frame they belong to."""
     return pd.Series(values, index=getattr(frame, "index", None), name=name)
+
+
+def checked_level(level: float) -> float:
+    """Return a level of coverage, or refuse it.
+
+    Raises
+    ------
+    InputError
+        If it is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        message = f"level must lie between 0 and 1, both excluded (0.9 is 90 %); got {level}."
+        raise InputError(message)
+    return float(level)

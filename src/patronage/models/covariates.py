@@ -27,7 +27,8 @@ import numpy as np
 from patronage.errors import ConfigError
 from patronage.models.design import Wanted, learned_design, refuse_dependent, wanted
 from patronage.models.likelihood import Evaluation, Penalty
-from patronage.models.rows import ROWS_AT_ONCE, Parameters, Rows, on_all_processors, total
+from patronage.models.rows import ROWS_AT_ONCE, Parameters, Rows, total
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.covariates import Coefficient, Design
 from patronage.runtime.histories import FloatArray, IndexArray
 

@@ -16,19 +16,16 @@ so a model only needs the derivatives of its terms (`log_mixture`).
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from patronage.models.likelihood import Evaluation
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.histories import FloatArray, Histories
 
 ROWS_AT_ONCE = 8192
 """Rows evaluated at once: few enough that the intermediate results stay in the processor's cache."""
-
-PROCESSORS = 2
-"""Threads that evaluate blocks; numpy lets go of the interpreter while it works."""
 
 
 class Rows(NamedTuple):
@@ -47,9 +44,6 @@ class Rows(NamedTuple):
 
 Parameters = Sequence[FloatArray | float]
 """Natural parameters of a model, each a number or an array with one value a row."""
-
-Block = TypeVar("Block")
-Result = TypeVar("Result")
 
 RowLikelihood = Callable[[Parameters, Histories], Rows]
 
@@ -83,14 +77,6 @@ class SummedLikelihood:
             return Evaluation(float(value @ n), gradient @ n, hessian @ n)
 
         return total(on_all_processors(evaluate, blocks))
-
-
-def on_all_processors(work: Callable[[Block], Result], blocks: Sequence[Block]) -> list[Result]:
-    """Results of `work` for each block, in order; one block needs no thread."""
-    if len(blocks) == 1:
-        return [work(blocks[0])]
-    with ThreadPoolExecutor(PROCESSORS) as pool:
-        return list(pool.map(work, blocks))
 
 
 def total(parts: Sequence[Evaluation]) -> Evaluation:

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from patronage.errors import InputError
-from patronage.models.rows import on_all_processors
+from patronage.models.base import checked_level
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
 from patronage.runtime.posterior import ParameterPosterior, draw_future
 from patronage.runtime.purchase.model import PurchaseParams
@@ -255,20 +256,6 @@ def checked_rng(rng: Any) -> np.random.Generator:
         message = f"rng must be a numpy.random.Generator, such as numpy.random.default_rng(42); got {rng!r}."
         raise InputError(message)
     return rng
-
-
-def checked_level(level: float) -> float:
-    """Return a level of coverage, or refuse it.
-
-    Raises
-    ------
-    InputError
-        If it is not between 0 and 1.
-    """
-    if not 0 < level < 1:
-        message = f"level must lie between 0 and 1, both excluded (0.9 is 90 %); got {level}."
-        raise InputError(message)
-    return float(level)
 
 
 def checked_size(size: Any, level: float | None = None) -> int:

@@ -6,9 +6,9 @@ not depend on the blocks.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ ROWS = 32_768
 """Rows of a block: few enough for the cache, many enough that threads seldom wait for one another."""
 
 THREADS = min(2, os.cpu_count() or 1)
+"""numpy lets go of the interpreter while it works, but more threads wait for memory."""
+
+Block = TypeVar("Block")
+Result = TypeVar("Result")
 
 
 def by_blocks(
@@ -50,12 +54,13 @@ def by_blocks(
         block = slice(start, start + ROWS)
         result[block] = function(*(one[block] if isinstance(one, np.ndarray) else one for one in columns))
 
-    starts = range(0, n, ROWS)
-    if THREADS == 1 or len(starts) < 2 * THREADS:
-        for start in starts:
-            fill(start)
-        return result
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in pool.map(fill, starts):
-            pass
+    on_all_processors(fill, range(0, n, ROWS), least=2 * THREADS)
     return result
+
+
+def on_all_processors(work: Callable[[Block], Result], blocks: Sequence[Block], least: int = 2) -> list[Result]:
+    """Results of `work` for each block, in order; fewer than `least` blocks need no thread."""
+    if THREADS == 1 or len(blocks) < least:
+        return [work(block) for block in blocks]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, blocks))

@@ -34,9 +34,6 @@ _TRIED = 64
 _ROOM = 4
 """Rows for each of which a table of codes may have so many places."""
 
-_LARGEST_WHOLE = 2.0**53
-"""Whole numbers up to here are exact."""
-
 
 @dataclass(frozen=True, slots=True)
 class Histories:
@@ -181,8 +178,8 @@ def refuse_rows(failures: dict[str, NDArray[np.bool_]], what: str, ids: Sequence
 def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     """Find the distinct rows of several columns of equal length, in linear time.
 
-    Every row is sent to a slot by a hash of its bits. Rows that equal the owner of their slot are done; the few that
-    met a stranger there are sorted.
+    Rows of few counts and days are looked up in a table. Every other one is sent to a slot by a hash of its bits. Rows
+    that equal the owner of their slot are done; the few that met a stranger there are sorted.
 
     Parameters
     ----------
@@ -203,11 +200,8 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     (2, True)
     """
     n = len(columns[0])
-    if len(columns) > 1 and n >= _SAMPLE and (packed := _packed(columns)) is not None:
-        codes, size = packed
-        if size <= _ROOM * n:
-            return _distinct_by_code(codes, size)
-        columns = (codes.astype(np.float64),)
+    if n >= _SAMPLE and (coded := _coded(columns)) is not None:
+        return _distinct_by_code(*coded)
     bits = max(int(n).bit_length() + 1, 8)
     slot = by_blocks(lambda *block: _hashed(block, bits), *columns, dtype=np.intp)
     # Half the width of an index, where that suffices, is half the memory to search.
@@ -257,8 +251,8 @@ def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | Non
     return distinct(*columns)
 
 
-def _packed(columns: Sequence[FloatArray]) -> tuple[IndexArray, int] | None:
-    """Pack columns of counts and days, in whatever unit, into one of whole numbers; None where they are no such.
+def _coded(columns: Sequence[FloatArray]) -> tuple[IndexArray, int] | None:
+    """Number rows of counts and days, in whatever unit, in a small table of all that may occur; None if there is none.
 
     Returns
     -------
@@ -275,7 +269,7 @@ def _packed(columns: Sequence[FloatArray]) -> tuple[IndexArray, int] | None:
             return None
         units.append(fits[0])
         sizes.append(float(np.rint(column.max() * fits[0])) + 1)
-    if not 0 < np.prod(sizes) < _LARGEST_WHOLE:
+    if not 0 < np.prod(sizes) <= _ROOM * len(columns[0]):
         return None
 
     def pack(*block: FloatArray) -> IndexArray:

@@ -18,10 +18,10 @@ import pandas as pd
 
 from patronage.models.base import required_columns
 from patronage.models.purchase.model import PurchaseModel
-from patronage.models.rows import on_all_processors
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.models.uncertainty import PARAMETER_DRAWS, Outlook, checked_size, quantiles_of
 from patronage.runtime import clv
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.gamma_gamma import GammaGammaParams, draw_total_spend
 from patronage.runtime.histories import FloatArray, IndexArray
 from patronage.runtime.posterior import certain, draw_future, laplace_posterior

@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from patronage.errors import InputError
-from patronage.models.base import like_frame
+from patronage.models.base import checked_level, like_frame
 from patronage.models.contract.fitting import ContractFit, n_rows
 from patronage.models.contract.projection import Projection, projected
 from patronage.models.contract.seen import cohorts_of, tenures_of
-from patronage.models.uncertainty import checked_level, checked_size
+from patronage.models.uncertainty import checked_size
 from patronage.runtime.contract.model import ContractParams, Payment
 
 

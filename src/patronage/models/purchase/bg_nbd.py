@@ -30,11 +30,11 @@ from patronage.models import lifetimes_engine
 from patronage.models.covariates import Slots
 from patronage.models.likelihood import Evaluation, LogLikelihood
 from patronage.models.purchase.model import PurchaseModel, parameter_names
-from patronage.models.rows import Parameters, Rows, on_all_processors, symmetric, total
+from patronage.models.rows import Parameters, Rows, symmetric, total
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
 from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
-from patronage.runtime.time_unit import DAYS_PER_WEEK, DAYS_PER_YEAR
 
 
 class BetaGeoNBD(PurchaseModel):
@@ -231,14 +231,6 @@ class BetaGeoLikelihood:
 
 
 def _coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
-    """A table of values that holds all of these, and for each row the position of its own.
-
-    Counts and days, in whatever unit, are their own positions in a table of all that may occur.
-    """
-    for a_unit in (1.0, DAYS_PER_WEEK, DAYS_PER_YEAR):
-        place = np.rint(values * a_unit)
-        last = place.max(initial=0.0)
-        if last < len(values) and np.array_equal(place / a_unit, values):
-            return np.arange(last + 1) / a_unit, place.astype(np.intp)
+    """Distinct values, and for each row the position of its own."""
     first, code = distinct(values)
     return values[first], code

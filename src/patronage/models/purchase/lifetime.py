@@ -21,7 +21,8 @@ import numpy as np
 
 from patronage.models.likelihood import Evaluation, LogLikelihood
 from patronage.models.purchase.model import PurchaseModel
-from patronage.models.rows import PROCESSORS, Parameters, Rows, log_mixture, on_all_processors, symmetric, total
+from patronage.models.rows import Parameters, Rows, log_mixture, symmetric, total
+from patronage.runtime.blocks import THREADS, on_all_processors
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
 from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
 from patronage.runtime.purchase.lifetime import IndependentLifetimeParams
@@ -103,7 +104,7 @@ class LifetimeLikelihood:
         # Functions of the number of purchases are dear, and these numbers few.
         first, inverse = distinct(histories.frequency)
         self.x, self.customers_of_x = histories.frequency[first], np.bincount(inverse, counts)
-        shares = PROCESSORS if len(counts) > ROWS_A_THREAD else 1
+        shares = THREADS if len(counts) > ROWS_A_THREAD else 1
         places = [np.arange(start, len(counts), shares) for start in range(shares)]
         self.parts = [(histories.take(index), counts[index]) for index in places]
 

@@ -5,6 +5,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -161,7 +162,7 @@ class PurchaseModel(PredictingModel):
     def unfitted(self) -> Self:
         """A model with the same options, and with what the fit chose among options, that is not fitted yet."""
         twin = copy.copy(self)
-        for name in ("_estimate", "_data"):
+        for name in ("_estimate", "_data", "certificate_"):
             twin.__dict__.pop(name, None)
         return twin
 
@@ -215,9 +216,9 @@ class PurchaseModel(PredictingModel):
         """Schwarz's information criterion, k ln(n) - 2 LL, which other kinds can be compared by."""
         return float(len(self.parameter_names) * np.log(self.n_customers_) - 2 * self.comparable_log_likelihood_)
 
-    @property
+    @cached_property
     def certificate_(self) -> Certificate:
-        """What was checked of the fit, and found; computed anew at each call."""
+        """What was checked of the fit, and found; made when it is first asked for."""
         estimate, (histories, counts) = self.estimate_, self.fitted_data_
         mean_time = float(counts @ histories.T / counts.sum())
         positive = {name: value for name, value in self.params_.items() if name in type(self).parameter_names}

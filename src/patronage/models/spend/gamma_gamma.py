@@ -21,6 +21,7 @@ References
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -30,7 +31,7 @@ from scipy import special
 
 from patronage.errors import ConfigError, FitError, InputError
 from patronage.models import lifetimes_engine
-from patronage.models.base import Engine, LikelihoodModel, checked_weights, like_frame, required_columns
+from patronage.models.base import Engine, LikelihoodModel, checked_level, checked_weights, like_frame, required_columns
 from patronage.models.certificate import Certificate, Check, of_edges, of_maximum
 from patronage.models.likelihood import (
     Climb,
@@ -176,7 +177,7 @@ class GammaGamma(LikelihoodModel):
         """Whether the population has a mean spend."""
         return self.params_["q"] > 1
 
-    @property
+    @cached_property
     def certificate_(self) -> Certificate:
         """What was checked of the fit, and found."""
         q, independent = self.params_["q"], self.assumption_
@@ -245,9 +246,7 @@ class GammaGamma(LikelihoodModel):
         DataFrame
             low, median and high in money per purchase, with the index of the frame.
         """
-        if not 0 < level < 1:
-            message = f"level must lie between 0 and 1, both excluded; got {level}."
-            raise InputError(message)
+        level = checked_level(level)
         frequency, mean = self._checked(frame)
         places = {"low": (1 - level) / 2, "median": 0.5, "high": (1 + level) / 2}
         params = self.to_params()
