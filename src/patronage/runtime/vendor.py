@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_MODULES = ("errors.py", "files.py", "schema.py", "runtime")
+_MODULES = ("errors.py", "files.py", "schema", "runtime")
 
 
 def copy_runtime(destination: Path) -> None:
