@@ -10,7 +10,8 @@ from patronage.errors import ConfigError, FitError, InputError, ModelError
 from patronage.ledger.simulated import simulate_purchases
 from patronage.models import BetaGeoNBD
 from patronage.models.base import histories_of
-from patronage.models.purchase.bg_nbd import BetaGeoLikelihood
+from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, beta_geometric_rows
+from patronage.runtime.histories import Histories
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 ENGINES = ("native", "lifetimes")
@@ -96,6 +97,30 @@ def test_value_of_the_likelihood_is_that_of_lifetimes(sample):
     theirs = BetaGeoFitter._negative_log_likelihood(np.log(values), *columns, np.ones(len(sample)), 0.0)
     ours = BetaGeoLikelihood(histories_of(sample), np.ones(len(sample)))(values).value
     assert ours == pytest.approx(-theirs * len(sample), rel=1e-12)
+
+
+@pytest.mark.parametrize("chances", [0, 1])
+def test_the_sum_by_tables_is_that_of_the_rows_where_odds_overflow(chances):
+    """A customer who bought daily and then fell silent for years is dead beyond what a double can tell."""
+    days = np.array([[0, 0, 40], [1, 5, 900], [300, 300, 4000], [800, 801, 3900], [2, 2, 2]])
+    histories, counts = Histories(*(days / [1, 7, 7]).T), np.array([5.0, 3.0, 2.0, 1.0, 4.0])
+    values = np.array([0.3, 2.0, 0.7, 1.9])
+    rows = beta_geometric_rows(values, histories, chances)
+    found = BetaGeoLikelihood(histories, counts, chances)(values)
+    assert found.value == pytest.approx(rows.value @ counts, rel=1e-13)
+    assert found.gradient == pytest.approx(rows.gradient @ counts, rel=1e-11)
+    assert found.hessian == pytest.approx(rows.hessian @ counts, rel=1e-11)
+
+
+def test_a_fit_does_not_depend_on_threads_or_on_the_order_of_rows(monkeypatch):
+    params = BetaGeoParams(0.25, 4.5, 0.8, 2.5)
+    frame = simulate_purchases(params, 150_000, 730, 0, "week", np.random.default_rng(4), True)
+    one = BetaGeoNBD().fit(frame)
+    assert len(one.fitted_data_[1]) > 2 * 25_000  # so the fit starts from samples, and takes several blocks
+    monkeypatch.setattr("patronage.runtime.blocks.THREADS", 1)
+    two = BetaGeoNBD().fit(frame.sample(frac=1, random_state=0))
+    assert one.params_ == two.params_
+    assert one.log_likelihood_ == two.log_likelihood_
 
 
 def test_weights_are_repetitions(sample):

@@ -241,7 +241,7 @@ def checked_weights(weights: ArrayLike | None, length: int) -> FloatArray:
 
 def like_frame(values: FloatArray, frame: Any, name: str) -> pd.Series:
     """Return predictions as a series with the index of the frame they belong to."""
-    return pd.Series(values, index=getattr(frame, "index", None), name=name)
+    return pd.Series(values, index=getattr(frame, "index", None), name=name, copy=False)
 
 
 def checked_level(level: float) -> float:

@@ -17,6 +17,9 @@ from patronage.runtime.histories import FloatArray
 GRADIENT_TOLERANCE = 1e-7
 """Largest gradient of the mean log-likelihood, by log parameters, at which a fit counts as converged."""
 
+ARRIVED = GRADIENT_TOLERANCE / 10
+"""The same, at which a climb stops."""
+
 AGREEMENT = 1e-8
 """Largest relative difference of the mean log-likelihoods that count as the same maximum."""
 
@@ -161,13 +164,21 @@ class Objective:
         return values if self.positive is None else np.where(self.positive, values, 1.0)
 
 
-def climb(objective: Objective, start: FloatArray) -> tuple[Climb, int]:
+def climb(objective: Objective, start: FloatArray, tolerance: float = ARRIVED) -> tuple[Climb, int]:
     r"""Climb from one start by a trust-region Newton method, to wherever it leads.
 
     Each step maximises the quadratic model of the log-likelihood within a ball, exactly, in the eigenvectors of its
     Hessian ([1]_, section 4.3): :math:`(-\nabla^2 + \lambda I)\,p = \nabla` with the least λ that keeps it inside.
     With at most a few dozen parameters this costs nothing beside the likelihood. Where the quadratic model is not
     usable (a point without a finite Hessian), the ball shrinks.
+
+    Parameters
+    ----------
+    objective : Objective
+    start : ndarray, shape (k,)
+        Natural scale.
+    tolerance : float
+        Largest gradient of the mean, by the free parameters, at which the climb stops.
 
     Returns
     -------
@@ -182,7 +193,7 @@ def climb(objective: Objective, start: FloatArray) -> tuple[Climb, int]:
     with one_thread(), np.errstate(all="ignore"):
         here = objective.mean(objective.natural(theta))
         while iterations < STEP_LIMIT and _usable(here):
-            if np.abs(here.gradient).max() <= GRADIENT_TOLERANCE / 100 or radius < SMALLEST_RADIUS:
+            if np.abs(here.gradient).max() <= tolerance or radius < SMALLEST_RADIUS:
                 break
             step, promised = _step(here, radius)
             there = objective.mean(objective.natural(theta + step))
@@ -237,9 +248,11 @@ def _step(here: Evaluation, radius: float) -> tuple[FloatArray, float]:
     if curvature[0] <= 0 or np.linalg.norm(part) > radius:
         low = max(0.0, -float(curvature[0]))
         high = low + float(np.linalg.norm(slope)) / radius
+        square = slope**2
         for _ in range(40):
             middle = (low + high) / 2
-            low, high = (middle, high) if np.linalg.norm(along(middle)) > radius else (low, middle)
+            damped = np.maximum(curvature + middle, 1e-150)
+            low, high = (middle, high) if (square / damped**2).sum() > radius**2 else (low, middle)
         part = along(high)
         if curvature[0] < 0 and np.linalg.norm(part) < 0.9 * radius:
             # The gradient has no part along the direction that curves upwards: go there nevertheless.

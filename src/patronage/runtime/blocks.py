@@ -59,8 +59,22 @@ def by_blocks(
 
 
 def on_all_processors(work: Callable[[Block], Result], blocks: Sequence[Block], least: int = 2) -> list[Result]:
-    """Results of `work` for each block, in order; fewer than `least` blocks need no thread."""
+    """Results of `work` for each block, in order; fewer than `least` blocks need no thread.
+
+    Each thread, this one among them, takes the next block that nobody has taken.
+    """
     if THREADS == 1 or len(blocks) < least:
         return [work(block) for block in blocks]
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, blocks))
+    results: dict[int, Result] = {}
+    left = iter(range(len(blocks)))
+
+    def take_turns() -> None:
+        for place in left:
+            results[place] = work(blocks[place])
+
+    with ThreadPoolExecutor(THREADS - 1) as pool:
+        others = [pool.submit(take_turns) for _ in range(THREADS - 1)]
+        take_turns()
+        for other in others:
+            other.result()
+    return [results[place] for place in range(len(blocks))]

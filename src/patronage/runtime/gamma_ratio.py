@@ -66,7 +66,7 @@ def digamma_rise(z: ArrayLike, n: ArrayLike) -> FloatArray:
 def trigamma_rise(z: ArrayLike, n: ArrayLike) -> FloatArray:
     r"""Second derivative of `log_rising` by z, :math:`\psi'(z+n) - \psi'(z)`, as exact where z is large."""
     z, n = np.broadcast_arrays(np.asarray(z, dtype=np.float64), np.asarray(n, dtype=np.float64))
-    rise = np.asarray(special.polygamma(1, z + n) - special.polygamma(1, z), dtype=np.float64)
+    rise = np.asarray(special.zeta(2.0, z + n) - special.zeta(2.0, z), dtype=np.float64)
     large = z > _LARGE
     if large.any():
         low = np.where(large, z, _LARGE)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .blocks import by_blocks
-from .time_unit import DAYS_PER_WEEK, DAYS_PER_YEAR
+from .blocks import by_blocks, on_all_processors
+from .codes import LARGEST, ROWS_AT_ONCE, Code, whole_unit
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -25,14 +25,18 @@ _WORTHWHILE = 3.0
 """Rows per distinct one from which `representatives` looks for them."""
 
 
-_UNITS = (1.0, DAYS_PER_WEEK, DAYS_PER_YEAR)
-"""Units of time in days, in which whole days are looked for."""
-
-_TRIED = 64
-"""Rows that tell whether it is worth looking."""
+_MOST_DAYS = 2.0**22
+"""Days up to which the two of a pair follow from its number by a square root; eleven thousand years."""
 
 _ROOM = 4
-"""Rows for each of which a table of codes may have so many places."""
+"""Places that a table of codes may have for each row."""
+
+_ROWS_A_PLACE = 1
+"""Rows for each of which a table of counts has a place. A larger one takes longer to read, a smaller one leaves more to
+be sorted."""
+
+_MOST_ROOM = 1 << 22
+"""Places of a table beyond which memory is too far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,8 @@ def checked_histories(
         ...
     patronage.errors.InputError: 1 of 1 purchase histories cannot be used: recency above T (1 row, first: 0). ...
     """
-    named = (("frequency", frequency), ("recency", recency), ("T", T))
-    columns = [as_numbers(name, column) for name, column in named]
-    x, t_x, observed = columns
-    if any(column.ndim != 1 or column.shape != x.shape for column in columns):
-        shapes = ", ".join(str(column.shape) for column in columns)
-        message = f"frequency, recency and T must be three columns of one length; got shapes {shapes}."
-        raise InputError(message)
-    if by_blocks(_usable, *columns, dtype=np.bool_).all():
+    x, t_x, observed = _columns(frequency, recency, T)
+    if len(x) == 0 or _usable(x, t_x, observed):
         return Histories(x, t_x, observed)
     finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(observed)
     failures = {
@@ -112,6 +110,92 @@ def checked_histories(
     }
     refuse_rows(failures, what="purchase histories", ids=ids)
     return Histories(x, t_x, observed)
+
+
+def counted_histories(
+    frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, ids: Sequence[Any] | None = None
+) -> tuple[Histories, FloatArray]:
+    """Turn three columns into distinct `Histories` and how many rows each stands for, or refuse them.
+
+    Parameters and errors are those of `checked_histories`.
+
+    Returns
+    -------
+    cases : Histories
+        m distinct ones.
+    counts : ndarray of float64, shape (m,)
+
+    Examples
+    --------
+    >>> counted_histories([2, 0, 2], [3.0, 0.0, 3.0], [4.0, 5.0, 4.0])[1]
+    array([1., 2.])
+    """
+    x, t_x, observed = _columns(frequency, recency, T)
+    counted = _counted_days(x, t_x, observed) if len(x) else None
+    if counted is not None:
+        return counted
+    histories = checked_histories(x, t_x, observed, ids=ids)
+    first, inverse = distinct(*histories.columns)
+    return histories.take(first), np.bincount(inverse, minlength=len(first)).astype(np.float64)
+
+
+def _columns(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[FloatArray]:
+    """The columns as numbers; `InputError` if they are none, or not of one length."""
+    named = (("frequency", frequency), ("recency", recency), ("T", T))
+    columns = [as_numbers(name, column) for name, column in named]
+    if any(column.ndim != 1 or column.shape != columns[0].shape for column in columns):
+        shapes = ", ".join(str(column.shape) for column in columns)
+        message = f"frequency, recency and T must be three columns of one length; got shapes {shapes}."
+        raise InputError(message)
+    return columns
+
+
+def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple[Histories, FloatArray] | None:
+    r"""Check and count histories of whole days in one pass; None if a row is not of whole days, or not usable.
+
+    With x purchases, the last on day i of j, a row is number :math:`x\,P + j (j+1) / 2 + i`, where P is the number of
+    pairs of days. Rows of few purchases, nearly all, are counted in a table of all that may occur; the others are
+    sorted. So cases come in one order, whatever that of the rows.
+    """
+    unit = whole_unit(t_x, observed)
+    if not unit or not 0 <= observed.max() < _MOST_DAYS / unit:
+        return None
+    pairs = _pairs_before(np.rint(observed.max() * unit) + 1)
+    room = min(max(len(x) // _ROWS_A_PLACE, _SAMPLE), _MOST_ROOM)
+    numbers = np.empty(len(x), dtype=np.intp)
+
+    def fill(start: int) -> FloatArray | None:
+        rows = slice(start, start + ROWS_AT_ONCE)
+        count, last, end = x[rows], np.rint(t_x[rows] * unit), np.rint(observed[rows] * unit)
+        exact = (last / unit == t_x[rows]).all() and (end / unit == observed[rows]).all()
+        ordered = last.min() >= 0 and (last <= end).all() and ((count > 0) == (last > 0)).all()
+        with np.errstate(over="ignore"):
+            number: FloatArray = count * pairs + _pairs_before(end) + last
+        whole = (np.floor(count) == count).all() and count.min() >= 0 and number.max() < LARGEST
+        if not (exact and ordered and whole):
+            return None
+        numbers[rows] = np.minimum(number, room)
+        return number[number >= room]
+
+    parts = on_all_processors(fill, range(0, len(x), ROWS_AT_ONCE))
+    others = [part for part in parts if part is not None]
+    if len(others) < len(parts):
+        return None
+    # The place beyond the table is that of all others together.
+    table = np.bincount(numbers, minlength=room)[:room]
+    seen = np.flatnonzero(table > 0)
+    rare, times = np.unique(np.concatenate(others), return_counts=True)
+    number = np.concatenate([seen, rare])
+    purchases = np.floor(number / pairs)
+    number -= purchases * pairs
+    end = np.floor((np.sqrt(8 * number + 1) - 1) / 2)
+    last = number - _pairs_before(end)
+    return Histories(purchases, last / unit, end / unit), np.concatenate([table[seen], times]).astype(np.float64)
+
+
+def _pairs_before(day: Any) -> Any:
+    """How many pairs of days end before that day."""
+    return day * (day + 1) * 0.5
 
 
 def as_numbers(name: str, values: ArrayLike) -> FloatArray:
@@ -136,12 +220,17 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
         raise InputError(message) from error
 
 
-def _usable(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> NDArray[np.bool_]:
-    """Whether rows pass every check of `checked_histories`; comparisons with NaN are false."""
-    whole = (x >= 0) & (x < np.inf) & (x == np.floor(x))
-    ordered = (t_x >= 0) & (t_x <= observed) & (observed < np.inf)
-    usable: NDArray[np.bool_] = whole & ordered & ((x > 0) == (t_x > 0))
-    return usable
+def _usable(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> bool:
+    """Whether all rows, one or more, pass every check of `checked_histories`; comparisons with NaN are false."""
+
+    def consistent(start: int) -> bool:
+        rows = slice(start, start + ROWS_AT_ONCE)
+        count, last, end = x[rows], t_x[rows], observed[rows]
+        bounded = count.min() >= 0 and last.min() >= 0 and count.max() < np.inf and end.max() < np.inf
+        ordered = (last <= end).all() and ((count > 0) == (last > 0)).all()
+        return bool(bounded and ordered and (np.floor(count) == count).all())
+
+    return all(on_all_processors(consistent, range(0, len(x), ROWS_AT_ONCE)))
 
 
 def refuse_rows(failures: dict[str, NDArray[np.bool_]], what: str, ids: Sequence[Any] | None = None) -> None:
@@ -200,8 +289,8 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     (2, True)
     """
     n = len(columns[0])
-    if n >= _SAMPLE and (coded := _coded(columns)) is not None:
-        return _distinct_by_code(*coded)
+    if n >= _SAMPLE and (numbered := _numbered(columns, _ROOM * n)):
+        return _distinct_by_number(*numbered)
     bits = max(int(n).bit_length() + 1, 8)
     slot = by_blocks(lambda *block: _hashed(block, bits), *columns, dtype=np.intp)
     # Half the width of an index, where that suffices, is half the memory to search.
@@ -230,6 +319,33 @@ def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
     return first, inverse
 
 
+def coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
+    """Take a column apart into a table of its values and the place of each row in it.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        Without NaN.
+
+    Returns
+    -------
+    table : ndarray, shape (m,)
+        The distinct values; of counts and days all that may occur, where these are no more than the rows.
+    place : ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> coded(np.array([3.0, 0.0, 3.0, 1.0]))
+    (array([0., 1., 2., 3.]), array([3, 0, 3, 1]))
+    """
+    if len(values) and (code := Code.of(values)) and code.size <= len(values):
+        place = code.numbers(values)
+        if place is not None:
+            return np.arange(code.size) / code.units[0], place
+    first, place = distinct(values)
+    return values[first], place
+
+
 def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | None:
     """Find the distinct rows as `distinct` does, or None where they are hardly fewer than all rows.
 
@@ -242,6 +358,8 @@ def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | Non
         Without NaN.
     """
     n = len(columns[0])
+    if n >= _SAMPLE and (numbered := _numbered(columns, n / _WORTHWHILE)):
+        return _distinct_by_number(*numbered)
     if n >= 2 * _SAMPLE:
         sample = [np.ascontiguousarray(column[:: n // _SAMPLE]) for column in columns]
         m = len(sample[0])
@@ -251,52 +369,21 @@ def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | Non
     return distinct(*columns)
 
 
-def _coded(columns: Sequence[FloatArray]) -> tuple[IndexArray, int] | None:
-    """Number rows of counts and days, in whatever unit, in a small table of all that may occur; None if there is none.
-
-    Returns
-    -------
-    codes : ndarray of int, shape (n,)
-        Equal where the rows are.
-    size : int
-        One more than the largest that may occur.
-    """
-    units, sizes = list[float](), list[float]()
-    for column in columns:
-        some = column[:_TRIED]
-        fits = [unit for unit in _UNITS if np.array_equal(np.rint(some * unit) / unit, some)]
-        if not fits:
-            return None
-        units.append(fits[0])
-        sizes.append(float(np.rint(column.max() * fits[0])) + 1)
-    if not 0 < np.prod(sizes) <= _ROOM * len(columns[0]):
-        return None
-
-    def pack(*block: FloatArray) -> IndexArray:
-        packed = np.zeros(len(block[0]))
-        exact = np.ones(len(block[0]), dtype=bool)
-        for column, unit, size in zip(block, units, sizes, strict=True):
-            place = column if unit == 1 else column * unit
-            whole = np.rint(place)
-            exact &= (whole == column) if unit == 1 else (whole / unit == column)
-            packed = packed * size + whole
-        # One row that is no whole number, or below 0, makes all codes useless; a code below 0 tells.
-        if not exact.all() or any(column.min() < 0 for column in block):
-            packed[0] = -1.0
-        return packed.astype(np.intp)
-
-    codes = by_blocks(pack, *columns, dtype=np.intp)
-    return (codes, int(np.prod(sizes))) if codes.min() >= 0 else None
+def _numbered(columns: Sequence[FloatArray], most: float) -> tuple[IndexArray, int] | None:
+    """Numbers of rows of counts and days, and one more than the largest; None if there may be too many, or no such."""
+    code = Code.of(*columns)
+    numbers = code.numbers(*columns) if code and code.size <= most else None
+    return None if code is None or numbers is None else (numbers, code.size)
 
 
-def _distinct_by_code(codes: IndexArray, size: int) -> tuple[IndexArray, IndexArray]:
-    """The distinct rows by a table of all codes."""
+def _distinct_by_number(numbers: IndexArray, size: int) -> tuple[IndexArray, IndexArray]:
+    """The distinct rows by a table of all numbers below `size`."""
     owner = np.full(size, -1, dtype=np.intp)
-    owner[codes] = np.arange(len(codes))
+    owner[numbers] = np.arange(len(numbers))
     owned = np.flatnonzero(owner >= 0)
     first = owner[owned]
     owner[owned] = np.arange(len(owned))
-    return first, by_blocks(owner.take, codes, dtype=np.intp)
+    return first, by_blocks(owner.take, numbers, dtype=np.intp)
 
 
 def _hashed(columns: Sequence[FloatArray], bits: int) -> IndexArray:

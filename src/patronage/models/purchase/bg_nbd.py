@@ -33,7 +33,7 @@ from patronage.models.purchase.model import PurchaseModel, parameter_names
 from patronage.models.rows import Parameters, Rows, symmetric, total
 from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
+from patronage.runtime.histories import FloatArray, Histories, coded
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 
@@ -69,6 +69,9 @@ class BetaGeoNBD(PurchaseModel):
 
 ROWS_AT_ONCE = 32_768
 """Histories evaluated at once: few enough for the cache, many enough that threads seldom wait for one another."""
+
+LARGEST_LOG_ODDS = 690.0
+"""Above it, where the logarithm of 1 + odds is that of the odds, odds overflow."""
 
 
 def beta_geometric_starts(histories: Histories, counts: FloatArray) -> list[FloatArray]:
@@ -147,15 +150,15 @@ class BetaGeoLikelihood:
     def __init__(self, histories: Histories, counts: FloatArray, chances_at_start: int = 0) -> None:
         self.chances_at_start = chances_at_start
         self.total = counts.sum()
-        # What depends on x, t_x or T alone is computed once for every distinct value of it and looked up.
-        self.x, at_x = _coded(histories.frequency)
-        self.T, at_T = _coded(histories.T)
+        # What depends on x, t_x or T alone is computed once for every value of it and looked up.
+        self.x, at_x = coded(histories.frequency)
+        self.T, at_T = coded(histories.T)
         self.x_count = np.bincount(at_x, counts, len(self.x))
         self.T_count = np.bincount(at_T, counts, len(self.T))
         self.T_purchases = np.bincount(at_T, counts * histories.frequency, len(self.T))
         repeat = np.flatnonzero(histories.frequency + chances_at_start > 0)
         self.repeat_count, self.at_x, self.at_T = counts[repeat], at_x[repeat], at_T[repeat]
-        self.t_x, self.at_t_x = _coded(histories.recency[repeat])
+        self.t_x, self.at_t_x = coded(histories.recency[repeat])
 
     def __call__(self, values: FloatArray) -> Evaluation:
         """Evaluate at (r, alpha, a, b)."""
@@ -166,29 +169,26 @@ class BetaGeoLikelihood:
     def _by_x_and_T(self, values: FloatArray) -> Evaluation:  # noqa: N802
         """All terms but the last."""
         r, alpha, a, b = values
-        m = self.chances_at_start
-        n, x, n_x = self.total, self.x, self.x_count
+        n, x, m = self.total, self.x, self.chances_at_start
         power, until, grown = r * self.T_count + self.T_purchases, alpha + self.T, np.log1p(self.T / alpha)
-        value = (
-            n_x @ (log_rising(r, x) + log_rising(b, x + m) - log_rising(a + b, x + m))
-            - r * (self.T_count @ grown)
-            - self.T_purchases @ np.log(until)
-        )
-        both = -n_x @ digamma_rise(a + b, x + m)
+        # The rising factorials of r by x steps, of b and of a + b by x + m.
+        z, steps = np.array([[r], [b], [a + b]]), np.array([x, x + m, x + m])
+        rise, by_z, by_z_twice = (rises(z, steps) @ self.x_count for rises in (log_rising, digamma_rise, trigamma_rise))
+        value = rise[0] + rise[1] - rise[2] - r * (self.T_count @ grown) - self.T_purchases @ np.log(until)
         gradient = np.array(
             [
-                n_x @ digamma_rise(r, x) - self.T_count @ grown,
+                by_z[0] - self.T_count @ grown,
                 n * r / alpha - (power / until).sum(),
-                both,
-                both + n_x @ digamma_rise(b, x + m),
+                -by_z[2],
+                by_z[1] - by_z[2],
             ]
         )
         hessian = np.zeros((4, 4))
-        hessian[0, 0] = n_x @ trigamma_rise(r, x)
+        hessian[0, 0] = by_z_twice[0]
         hessian[0, 1] = hessian[1, 0] = n / alpha - (self.T_count / until).sum()
         hessian[1, 1] = -n * r / alpha**2 + (power / until**2).sum()
-        hessian[2:, 2:] = -n_x @ trigamma_rise(a + b, x + m)
-        hessian[3, 3] += n_x @ trigamma_rise(b, x + m)
+        hessian[2:, 2:] = -by_z_twice[2]
+        hessian[3, 3] += by_z_twice[1]
         return Evaluation(float(value), gradient, hessian)
 
     def _leaving(self, values: FloatArray) -> Evaluation:
@@ -198,39 +198,36 @@ class BetaGeoLikelihood:
         until, since = 1 / (alpha + self.T), 1 / (alpha + self.t_x)
         # Nobody had a chance to leave where this is not above 0, and no row looks there.
         stays = np.maximum(b + self.x - 1 + self.chances_at_start, np.finfo(np.float64).tiny)
-        log_chance, by_stays = np.log(a) - np.log(stays), -1 / stays
+        power, log_chance, by_stays = r + self.x, np.log(a) - np.log(stays), -1 / stays
 
         def of_block(start: int) -> Evaluation:
             rows = slice(start, start + ROWS_AT_ONCE)
             n, at_x, at_t_x, at_T = self.repeat_count[rows], self.at_x[rows], self.at_t_x[rows], self.at_T[rows]
-            power = r + self.x[at_x]
             # Derivatives of D by r, alpha, a and b.
             first = np.empty((4, len(n)))
             by_r, by_alpha, by_a, by_b = first
-            by_r[:] = log_T[at_T] - log_t_x[at_t_x]
-            gap = until[at_T] - since[at_t_x]
-            by_alpha[:] = power * gap
+            np.subtract(log_T.take(at_T), log_t_x.take(at_t_x), out=by_r)
+            later, earlier, factor = until.take(at_T), since.take(at_t_x), power.take(at_x)
+            gap = later - earlier
+            np.multiply(factor, gap, out=by_alpha)
             by_a[:] = 1 / a
-            by_b[:] = by_stays[at_x]
-            log_odds = power * by_r + log_chance[at_x]
-            small = np.exp(-np.abs(log_odds))
-            left = np.where(log_odds > 0, 1.0, small) / (1 + small)
-            w = n * left
-            value = float(n @ (np.maximum(log_odds, 0) + np.log(1 + small)))
-            hessian: FloatArray = (first * (w * (1 - left))) @ first.T
+            by_b[:] = by_stays.take(at_x)
+            log_odds = factor * by_r
+            log_odds += log_chance.take(at_x)
+
+            odds = np.exp(np.minimum(log_odds, LARGEST_LOG_ODDS))
+            value = n @ np.log(1 + odds) + n @ np.maximum(log_odds - LARGEST_LOG_ODDS, 0)
+            alive = 1 / (1 + odds)
+            w = n * odds * alive
+            # One dot product for each pair of rows; a product of matrices as narrow as these takes several times that.
+            hessian: FloatArray = np.vecdot((first * (w * alive))[:, None], first)
             # Second derivatives of D: by r and alpha, alpha twice, a twice, b twice.
             cross = w @ gap
             hessian[0, 1] += cross
             hessian[1, 0] += cross
-            hessian[1, 1] -= (w * by_alpha) @ (until[at_T] + since[at_t_x])
+            hessian[1, 1] -= (w * by_alpha) @ (later + earlier)
             hessian[2, 2] -= w.sum() / a**2
             hessian[3, 3] += w @ by_b**2
-            return Evaluation(value, first @ w, hessian)
+            return Evaluation(float(value), first @ w, hessian)
 
         return total(on_all_processors(of_block, range(0, len(self.repeat_count), ROWS_AT_ONCE)))
-
-
-def _coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
-    """Distinct values, and for each row the position of its own."""
-    first, code = distinct(values)
-    return values[first], code

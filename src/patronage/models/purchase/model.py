@@ -17,6 +17,7 @@ from patronage.models.base import (
     LikelihoodModel,
     checked_weights,
     histories_of,
+    required_columns,
     unknown_estimate,
 )
 from patronage.models.certificate import Certificate, of_edges, of_maximum, of_nested, of_totals
@@ -40,13 +41,16 @@ from patronage.models.uncertainty import (
     Outlook,
     outlook_of,
 )
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
+from patronage.runtime.histories import FloatArray, Histories, IndexArray, counted_histories, distinct
 from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain, laplace_posterior, ridge_posterior
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
 
 SAMPLE_SIZES = (1_500, 20_000)
 """Distinct histories in the samples that a large fit starts from: all starts climb on the first, the best goes on."""
+
+SAMPLE_TOLERANCE = 1e-5
+"""Gradient at which a climb on a sample stops; the maximum of all data lies farther away."""
 
 WORTH_SAMPLING = 25_000
 """Distinct histories from which on a fit starts from samples."""
@@ -145,6 +149,9 @@ class PurchaseModel(PredictingModel):
             If no customer ever came back, no maximum is reached, or a coefficient runs away.
         """
         histories, counts, encoded = self._counted(frame, weights)
+        if not len(histories):
+            message = "There are no customers to fit the model to."
+            raise FitError(message)
         if not (counts[histories.frequency > 0]).any():
             message = (
                 "No customer has a repeat purchase, so neither the purchase rate nor the dropout can be estimated."
@@ -341,10 +348,11 @@ class PurchaseModel(PredictingModel):
 
     def _counted(self, frame: Any, weights: ArrayLike | None) -> tuple[Histories, FloatArray, FloatArray]:
         """Check histories, learn how covariates are encoded, and count the distinct cases."""
+        if weights is None and not self._plan and not self.params_class.discrete:
+            frequency, recency, T = required_columns(frame, self.columns)
+            cases, counts = counted_histories(frequency, recency, T, ids=getattr(frame, "index", None))
+            return cases, counts, self._learned(frame, counts)
         histories = self._histories(frame)
-        if not len(histories):
-            message = "There are no customers to fit the model to."
-            raise FitError(message)
         per_row = checked_weights(weights, len(histories))
         encoded = self._learned(frame, per_row)
         first, inverse = distinct(histories.frequency, histories.recency, histories.T, *encoded.T)
@@ -384,7 +392,8 @@ class PurchaseModel(PredictingModel):
             sample, weights = _sample(counts, size)
             some_encoded = None if encoded is None else encoded[sample]
             part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
-            some = [climb(part, start)[0] for start in (starts[:N_STARTS] if not climbs else starts[:1])]
+            tried = starts[:1] if climbs else starts[:N_STARTS]
+            some = [climb(part, start, SAMPLE_TOLERANCE)[0] for start in tried]
             climbs += some
             best = max(some, key=lambda one: one.mean_log_likelihood)
             starts = [best.end, *starts]

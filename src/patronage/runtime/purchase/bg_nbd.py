@@ -186,10 +186,23 @@ def _log_odds_of_death(
     return log_odds + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
 
 
-def _alive(x: FloatArray, t_x: FloatArray, T: FloatArray, *parameters: FloatArray) -> FloatArray:
-    """Without a repeat purchase the odds of death count 0 times."""
-    odds: FloatArray = odds_from(_log_odds_of_death(x, t_x, T, *parameters)) * np.minimum(x, 1)
-    return 1 / (1 + odds)
+def _alive(
+    x: FloatArray, t_x: FloatArray, T: FloatArray, r: FloatArray, alpha: FloatArray, a: FloatArray, b: FloatArray
+) -> FloatArray:
+    """P(alive) from the odds, so without the logarithm of their second factor, which is 0 without a repeat purchase."""
+    silence = T - t_x
+    silence /= alpha + t_x
+    odds: FloatArray = np.log1p(silence, out=silence)
+    odds *= r + x
+    np.exp(np.minimum(odds, _LARGEST_LOG_ODDS, out=odds), out=odds)
+    chance = np.maximum(x, 1) - 1
+    chance += b
+    np.divide(a, chance, out=chance)
+    chance *= np.minimum(x, 1)
+    with np.errstate(over="ignore"):
+        odds *= chance
+    odds += 1
+    return np.divide(1, odds, out=odds)
 
 
 def odds_from(log_odds: FloatArray) -> FloatArray:

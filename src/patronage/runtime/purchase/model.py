@@ -188,7 +188,9 @@ class PurchaseParams(ABC):
 
     def expected_purchases(self, histories: Histories, horizon: float) -> FloatArray:
         """Expected number of purchases within the horizon, given the history, shape (n,)."""
-        return self._alive(histories) * self.expected_purchases_if_alive(histories, horizon)
+        expected = self._alive(histories)
+        expected *= self.expected_purchases_if_alive(histories, horizon)
+        return expected
 
     def expected_purchases_if_alive(self, histories: Histories, horizon: float) -> FloatArray:
         """Expected number of purchases within the horizon of a customer who is alive, shape (n,)."""
@@ -345,7 +347,7 @@ class PurchaseParams(ABC):
         first, inverse = found
         living = self.at(first).living(histories.take(first))
         values: FloatArray = quantity(living, np.full(len(first), float(horizon)))
-        return values[inverse]
+        return values.take(inverse, axis=0)
 
     def _arrays(self) -> dict[str, FloatArray]:
         """The parameters that differ by customer."""
