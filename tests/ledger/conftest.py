@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patronage import FilesSource, open_ledger
-from patronage.ledger.backend import connect_duckdb
+from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.opening import Ledger
 
 COLUMNS = {"customer_id": "id", "timestamp": "day", "amount": "amount"}
@@ -16,7 +16,7 @@ COLUMNS = {"customer_id": "id", "timestamp": "day", "amount": "amount"}
 @pytest.fixture(scope="session")
 def connection() -> Any:
     """One engine for many ledgers, as in a notebook: they must not disturb one another."""
-    return connect_duckdb(threads=2)
+    return DuckDbEngine(threads=2).connection
 
 
 @pytest.fixture

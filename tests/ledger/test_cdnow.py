@@ -54,9 +54,11 @@ def test_rows_equal_the_file_read_by_pandas(cdnow):
     theirs = pd.read_csv(dataset("CDNOW_master.txt"), sep=r"\s+", dtype={"customer_id": str})
     theirs["timestamp"] = pd.to_datetime(theirs["date"].astype(str))
     ours = cdnow.transactions.execute()
+    assert (ours["day"] == ours["timestamp"].dt.normalize()).all()
     keys = ["customer_id", "timestamp", "amount"]
-    theirs = theirs.rename(columns={"dollar_value": "amount"})[keys].sort_values(keys).reset_index(drop=True)
-    ours = ours.sort_values(keys).reset_index(drop=True)
+    theirs = theirs.rename(columns={"dollar_value": "amount", "number_of_cds": "quantity"})
+    keys = [*keys, "quantity"]
+    theirs, ours = (frame[keys].sort_values(keys).reset_index(drop=True) for frame in (theirs, ours))
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
 
 

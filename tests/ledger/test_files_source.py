@@ -125,8 +125,10 @@ def test_names_of_columns_that_are_not_asked_for_do_not_matter(opened_text, used
         (HEADER + GOOD).replace("\n", "\r").encode(),
         (HEADER + GOOD).rstrip().encode(),
         (HEADER + "\n\n" + GOOD + "\n\n").encode(),
+        (HEADER.replace("\n", "\r\n") + GOOD + "\r\r\n").encode(),
+        (HEADER + GOOD.replace("\n", "\r\n")).encode(),
     ],
-    ids=["BOM", "CR LF", "CR", "no last line end", "empty lines"],
+    ids=["BOM", "CR LF", "CR", "no last line end", "empty lines", "CR LF and LF", "LF and CR LF"],
 )
 def test_ways_to_write_a_text_file(opened_text, used, refused, content):
     ledger = opened_text(content)
@@ -172,7 +174,6 @@ WHOLE = gzip.compress((HEADER + "".join(f"{n},2024-01-01,{n * n % 977}\n" for n 
         ("x.csv", (HEADER + GOOD).encode("utf-16"), "not a CSV file in UTF-8"),
         ("x.csv", "idé,day,amount\n".encode("latin-1"), "not a CSV file in UTF-8"),
         ("x.csv", WHOLE, "not a CSV file in UTF-8"),
-        ("x.csv", (HEADER + GOOD + GOOD.replace("\n", "\r\n")).encode(), "write it with one"),
         ("x.csv.gz", WHOLE[: len(WHOLE) // 2], "not a complete gzip file"),
         ("x.csv.gz", WHOLE[:9], "not a complete gzip file"),
         ("x.csv.gz", WHOLE[:-1], "not a complete gzip file"),

@@ -9,7 +9,7 @@ import pytest
 
 from patronage import FilesSource, open_ledger
 from patronage.errors import ContractError, DateError, OutputError, SourceError
-from patronage.ledger.backend import connect_duckdb
+from patronage.ledger.engines.duckdb import DuckDbEngine
 
 COLUMNS = {"customer_id": "id", "timestamp": "day", "amount": "amount"}
 GOOD = "a,2024-02-29,1\n"
@@ -65,9 +65,10 @@ def test_a_header_alone_is_no_ledger(tmp_path, content):
 def test_the_set_aside_file_holds_the_rows_as_found(source, tmp_path):
     target = tmp_path / "new folder" / "aside.parquet"
     ledger = open_ledger(source(GOOD * 3, "b,soon,x\n", "c;2024-01-01;1\n"), None, 1.0, target)
-    where = {"source_file": str(tmp_path / "ledger.csv")}
-    parsed = {"customer_id": "b", "timestamp": "soon", "amount": "x", "line": None}
-    split = {"customer_id": None, "timestamp": None, "amount": None, "line": "c;2024-01-01;1"}
+    where = {"table": "transactions", "source_file": str(tmp_path / "ledger.csv")}
+    record = "customer_id=b, timestamp=soon, amount=x"
+    parsed = {"customer_id": "b", "timestamp": "soon", "amount": "x", "record": record, "line": None}
+    split = {"customer_id": None, "timestamp": None, "amount": None, "record": None, "line": "c;2024-01-01;1"}
     assert pq.read_table(target).to_pylist() == [
         {
             **where,
@@ -124,7 +125,7 @@ def test_a_date_before_all_facts_is_refused(source):
 
 
 def test_several_ledgers_share_a_connection_with_the_tables_of_its_owner(source):
-    connection = connect_duckdb(threads=1)
+    connection = DuckDbEngine(threads=1).connection
     for name in ("transactions", "set_aside_transactions", "checked_transactions", "raw_transactions", "reject_errors"):
         connection.raw_sql(f"CREATE TABLE {name} AS SELECT 'mine' AS owner")
     first = open_ledger(source(GOOD, "b,2024-01-01\n", name="first.csv"), connection, 1.0)
@@ -138,7 +139,7 @@ def test_several_ledgers_share_a_connection_with_the_tables_of_its_owner(source)
 
 
 def test_a_file_that_changed_is_read_again_on_the_same_connection(source, tmp_path):
-    connection = connect_duckdb(threads=1)
+    connection = DuckDbEngine(threads=1).connection
     first = open_ledger(source(GOOD), connection)
     moment = (tmp_path / "ledger.csv").stat().st_mtime_ns
     changed = source(GOOD.replace("a", "z"))
@@ -149,10 +150,9 @@ def test_a_file_that_changed_is_read_again_on_the_same_connection(source, tmp_pa
 
 
 def test_a_scan_that_failed_leaves_nothing_to_the_next(source, tmp_path):
-    connection = connect_duckdb(threads=1)
-    mixed_ends = tmp_path / "mixed.csv"
-    mixed_ends.write_bytes(b"id,day,amount\nshort\n" + GOOD.encode() + b"a,2024-01-01,1\r\n" + GOOD.encode())
-    with pytest.raises(SourceError, match="write it with one"):
-        open_ledger(FilesSource(str(mixed_ends), COLUMNS), connection)
+    connection = DuckDbEngine(threads=1).connection
+    lost = source("short\n", GOOD * 10, '"b,2024-01-01,1\n', GOOD * 2000, name="lost.csv")
+    with pytest.raises(SourceError, match="cannot be told apart"):
+        open_ledger(lost, connection)
     ledger = open_ledger(source(GOOD), connection)
     assert (ledger.account.rows_in, ledger.account.rows_set_aside) == (1, 0)

@@ -2,7 +2,8 @@ from datetime import date, datetime
 
 import pytest
 
-from patronage.ledger.purchases import lone_refunds, purchase_days
+from patronage.ledger.purchases import purchase_days
+from patronage.ledger.refunds import lone_refunds
 
 ROWS = [
     ("a", datetime(2024, 2, 29, 0, 0), 10.0),

@@ -5,21 +5,26 @@ The file ships with the package ``lifetimes``. It is the data set on which the m
 literature is 2,357 of its customers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from patronage.errors import SourceError
 from patronage.ledger import raw_tables
-from patronage.ledger.source import RawTransactions
+from patronage.ledger.engines.engine import Engine
+from patronage.ledger.mapping import table_mapping
+from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable, SourceOfTable
+from patronage.schema import TRANSACTIONS
+
+FIELDS = {"customer_id": 1, "date": 2, "number_of_cds": 3, "dollar_value": 4}
+"""Position of each column in a line of the log, from 1."""
 
 _READ = """
     CREATE OR REPLACE TEMP TABLE {rows} AS
-    SELECT fields[1] AS customer_id, fields[2] AS timestamp, fields[4] AS amount,
-           'CDNOW_master.txt' AS source_file, source_row
+    SELECT {columns}, {line} AS {text}, 'CDNOW_master.txt' AS {source_file}, {source_row}
     FROM (
-        SELECT row_number() OVER () AS source_row, string_split_regex(trim(line), '\\s+') AS fields
+        SELECT row_number() OVER () AS {source_row}, string_split_regex(trim(line), '\\s+') AS fields
         FROM read_csv({path}, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = true,
                       delim = '\\x01', quote = '', escape = '')
     )
@@ -41,34 +46,58 @@ class CdnowSource:
     69659
     """
 
+    time_zone = "UTC"
+
     def __init__(self, name: str = "cdnow") -> None:
         self.name = name
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        """Our column names to the file's own."""
-        return {"customer_id": "customer_id", "timestamp": "date", "amount": "dollar_value"}
+        columns = {
+            "customer_id": "customer_id", "timestamp": "date", "amount": "dollar_value", "quantity": "number_of_cds"
+        }  # fmt: skip
+        mapping = table_mapping(TRANSACTIONS, columns, timestamp_format="%Y%m%d")
+        self.tables = {"transactions": SourceOfTable(CdnowTable(), mapping)}
 
     @property
     def location(self) -> str:
         """Path of the file inside the installed package."""
-        return str(self._path())
+        return str(_path())
 
-    def read(self, connection: Any) -> RawTransactions:
-        """Load the log; see `TransactionSource.read`."""
-        path = self._path()
-        connection.raw_sql(_READ.format(rows=raw_tables.ROWS, path=raw_tables.file_literal(path)))
-        raw_tables.create_unreadable(connection)
-        return raw_tables.raw_transactions(connection, "%Y%m%d", [path])
 
-    def _path(self) -> Path:
-        # find_spec looks the package up without importing it.
-        spec = find_spec("lifetimes")
-        if spec is None or spec.origin is None:
-            message = "The CDNOW log ships with the package lifetimes, which is not installed: pip install lifetimes."
-            raise SourceError(message)
-        path = Path(spec.origin).parent / "datasets" / "CDNOW_master.txt"
-        if not path.is_file():
-            message = f"The CDNOW log is missing at {path}: install lifetimes again."
-            raise SourceError(message)
-        return path
+@dataclass(frozen=True)
+class CdnowTable:
+    """The log as a table; see `TableSource`."""
+
+    @property
+    def location(self) -> str:
+        """Path of the file inside the installed package."""
+        return str(_path())
+
+    def names(self, engine: Engine) -> tuple[str, ...]:  # noqa: ARG002
+        """The columns of the log."""
+        return tuple(FIELDS)
+
+    def read(self, engine: Engine, fields: Sequence[Field], whole: bool = False) -> RawTable:
+        """Load the log; see `TableSource.read`."""
+        path = _path()
+        columns = [f"fields[{FIELDS[field.name]}] AS raw_{number}" for number, field in enumerate(fields)]
+        line = raw_tables.text_of_row(f"fields[{position}]" for position in FIELDS.values()) if whole else "NULL"
+        engine.connection.raw_sql(
+            _READ.format(
+                rows=raw_tables.ROWS, columns=", ".join(columns), line=line, text=LINE, source_file=SOURCE_FILE,
+                source_row=SOURCE_ROW, path=raw_tables.file_literal(path),
+            )
+        )  # fmt: skip
+        raw_tables.create_unreadable(engine.connection)
+        return raw_tables.raw_table(engine.connection, raw_tables.files_digest([path]))
+
+
+def _path() -> Path:
+    # find_spec looks the package up without importing it.
+    spec = find_spec("lifetimes")
+    if spec is None or spec.origin is None:
+        message = "The CDNOW log ships with the package lifetimes, which is not installed: pip install lifetimes."
+        raise SourceError(message)
+    path = Path(spec.origin).parent / "datasets" / "CDNOW_master.txt"
+    if not path.is_file():
+        message = f"The CDNOW log is missing at {path}: install lifetimes again."
+        raise SourceError(message)
+    return path

@@ -4,18 +4,20 @@ A month without cents is easily written as whole numbers, and ids with a gap as 
 of another's types would round or truncate without a word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from patronage.errors import ContractError
+from patronage.ledger.source import Field
 
 _KINDS = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "whole"),
     **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "whole"),
     **dict.fromkeys(("FLOAT", "DOUBLE"), "float"),
     **dict.fromkeys(("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "time"),
-    "TIMESTAMP WITH TIME ZONE": "time",
+    "TIMESTAMP WITH TIME ZONE": "moment",
     "VARCHAR": "text",
+    "BOOLEAN": "truth",
     "UUID": "uuid",
 }
 _NUMBERS = {"whole", "float", "decimal"}
@@ -26,23 +28,18 @@ FLOAT_AS_TEXT = (
 )
 
 
-def common_casts(
-    types: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str], timestamp_format: str | None
-) -> dict[str, str | None]:
-    """Find, for every column of the ledger, the type that holds the values of all files.
+def common_casts(types: Mapping[Path, Sequence[str]], fields: Sequence[Field]) -> list[str | None]:
+    """Find, for every column that is asked for, the type that holds the values of all files.
 
     Parameters
     ----------
     types : mapping
-        File to (our column name to DuckDB's type).
-    columns : mapping of str to str
-        Our names to the files' own, for messages.
-    timestamp_format : str or None
-        Text can be joined with real timestamps only if it is ISO 8601 (None).
+        File to DuckDB's types of the fields in it.
+    fields : sequence of Field
 
     Returns
     -------
-    dict of str to (str or None)
+    list of (str or None)
         DuckDB type to cast to, None where all files agree already.
 
     Raises
@@ -50,7 +47,10 @@ def common_casts(
     ContractError
         If no type holds them all; it names the types and a file of each.
     """
-    return {ours: _common_cast(ours, theirs, types, timestamp_format) for ours, theirs in columns.items()}
+    return [
+        _common_cast(field, {path: found[number] for path, found in types.items()})
+        for number, field in enumerate(fields)
+    ]
 
 
 def cast_expression(column: str, found: str, cast: str | None) -> str:
@@ -62,27 +62,25 @@ def cast_expression(column: str, found: str, cast: str | None) -> str:
     return f"CAST({column} AS {cast})"
 
 
-def _common_cast(
-    ours: str, theirs: str, types: Mapping[Path, Mapping[str, str]], timestamp_format: str | None
-) -> str | None:
+def _common_cast(field: Field, types: Mapping[Path, str]) -> str | None:
     example: dict[str, Path] = {}
     for path, found in types.items():
-        example.setdefault(found[ours], path)
+        example.setdefault(found, path)
     if len(example) == 1:
         return None
     kinds = {_kind(duckdb_type) for duckdb_type in example}
-    if ours == "customer_id" and kinds <= _NUMBERS | {"text", "uuid"}:
-        return "VARCHAR"
-    if ours == "amount" and kinds <= _NUMBERS | {"text"}:
+    if field.kind == "number" and kinds <= _NUMBERS | {"text"}:
         return "VARCHAR" if "text" in kinds else "DOUBLE"
-    if ours == "timestamp":
+    if field.kind in ("id", "text", "any") and kinds <= _NUMBERS | {"text", "uuid", "time", "truth"}:
+        return "DOUBLE" if field.kind == "any" and kinds <= _NUMBERS else "VARCHAR"
+    if field.kind == "time":
         if kinds == {"time"}:
             return "TIMESTAMP"
-        if kinds <= {"whole", "text"} or (kinds == {"time", "text"} and timestamp_format is None):
+        if kinds <= {"whole", "text"} or (kinds == {"time", "text"} and field.timestamp_format is None):
             return "VARCHAR"
     listed = "; ".join(f"{name} in {path}" for name, path in example.items())
     message = (
-        f"The files hold {theirs} (for {ours}) in types that do not go together: {listed}. "
+        f"The files hold {field.name} (for {field.ours}) in types that do not go together: {listed}. "
         "Store the column in one type in all files."
     )
     raise ContractError(message)

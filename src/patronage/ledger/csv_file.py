@@ -16,8 +16,17 @@ def is_gzip(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
 
 
-def csv_header(path: Path, delimiter: str) -> list[str]:
+def csv_header(path: Path, delimiter: str, shown: Path | None = None, setting: str = "ledger") -> list[str]:
     """Read the column names.
+
+    Parameters
+    ----------
+    path : Path
+    delimiter : str
+    shown : Path, optional
+        What messages call the file, if `path` is a copy of it.
+    setting : str
+        Where the settings stand, for messages.
 
     Raises
     ------
@@ -25,6 +34,7 @@ def csv_header(path: Path, delimiter: str) -> list[str]:
         If there is no header line, it is not UTF-8, or a compressed file is damaged or cut off. DuckDB reads a gzip
         file that was cut off up to the cut, without a word, so it is checked to its end here.
     """
+    shown = path if shown is None else shown
     try:
         if is_gzip(path):
             _read_to_end(path)
@@ -32,19 +42,19 @@ def csv_header(path: Path, delimiter: str) -> list[str]:
         with _text(path) as file:
             header = next(csv.reader(file, delimiter=delimiter), [])
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        message = f"{path} is not a complete gzip file: {error}. Fetch or compress it again."
+        message = f"{shown} is not a complete gzip file: {error}. Fetch or compress it again."
         raise SourceError(message) from error
     except (csv.Error, OSError) as error:
-        message = f"{path} cannot be read as CSV: {error}. Check ledger.delimiter and ledger.file_format."
+        message = f"{shown} cannot be read as CSV: {error}. Check {setting}.delimiter and {setting}.file_format."
         raise SourceError(message) from error
     if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
         message = (
-            f"{path} is not a CSV file in UTF-8: its header line holds bytes of another encoding. "
-            "Convert it, or set ledger.file_format."
+            f"{shown} is not a CSV file in UTF-8: its header line holds bytes of another encoding. "
+            f"Set {setting}.encoding or {setting}.file_format."
         )
         raise SourceError(message)
     if not any(name.strip() for name in header):
-        message = f"{path} has no header line with column names."
+        message = f"{shown} has no header line with column names."
         raise SourceError(message)
     return header
 

@@ -24,7 +24,7 @@ def forget_rejects(connection: Any) -> None:
     connection.raw_sql(f"DROP TABLE IF EXISTS {_REJECTS}; DROP TABLE IF EXISTS {_REJECT_SCANS}")
 
 
-def keep_rejects(connection: Any, path: Path, scan: str, columns: int) -> None:
+def keep_rejects(connection: Any, path: Path, scan: str, columns: int, shown: Path | None = None) -> None:
     """Copy the rejects of the scan that has just loaded `path` into the table of unreadable lines.
 
     Parameters
@@ -36,13 +36,16 @@ def keep_rejects(connection: Any, path: Path, scan: str, columns: int) -> None:
         SQL of the table function that reads it, whose columns are ``column_0`` and so on.
     columns : int
         Number of its columns.
+    shown : Path, optional
+        What the file is called, if `path` is a copy of it.
 
     Raises
     ------
     SourceError
         If an open quote made lines of the file vanish.
     """
-    name = literal(str(path))
+    shown = path if shown is None else shown
+    name = literal(str(shown))
     connection.raw_sql(f"""
         INSERT INTO {UNREADABLE}
         WITH rejected AS (
@@ -61,17 +64,17 @@ def keep_rejects(connection: Any, path: Path, scan: str, columns: int) -> None:
     query = f"SELECT min(line) FROM {_REJECTS} WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM')"
     first = connection.raw_sql(query).fetchone()[0]
     if first is not None:
-        _refuse_lost_lines(connection, path, scan, columns, first)
+        _refuse_lost_lines(connection, path, scan, columns, first, shown)
 
 
-def _refuse_lost_lines(connection: Any, path: Path, scan: str, columns: int, first: int) -> None:
+def _refuse_lost_lines(connection: Any, path: Path, scan: str, columns: int, first: int, shown: Path) -> None:
     breaks = " + ".join(
         f"coalesce(len(regexp_extract_all(column_{position}, {_LINE_ENDS})), 0)" for position in range(columns)
     )
     forget_rejects(connection)
     accounted = connection.raw_sql(f"""
-        SELECT (SELECT count(*) FROM {UNREADABLE} WHERE source_file = {literal(str(path))})
-             + (SELECT count(*) FROM {ROWS} WHERE source_file = {literal(str(path))})
+        SELECT (SELECT count(*) FROM {UNREADABLE} WHERE source_file = {literal(str(shown))})
+             + (SELECT count(*) FROM {ROWS} WHERE source_file = {literal(str(shown))})
              + (SELECT coalesce(sum({breaks}), 0) FROM {scan})
     """).fetchone()[0]
     opened = gzip.open if is_gzip(path) else open
@@ -79,7 +82,7 @@ def _refuse_lost_lines(connection: Any, path: Path, scan: str, columns: int, fir
         lines = sum(1 for line in file if line.strip(b"\r\n")) - 1
     if lines > accounted:
         message = (
-            f"{path} holds {lines - accounted:,} lines that cannot be told apart: a quote is opened in line {first} or "
-            "after it and not closed. Close or remove it."
+            f"{shown} holds {lines - accounted:,} lines that cannot be told apart: a quote is opened in line {first} "
+            "or after it and not closed. Close or remove it."
         )
         raise SourceError(message)

@@ -1,6 +1,6 @@
-"""The two DuckDB tables that every file source fills: rows as found, and lines that could not be split.
+"""The two DuckDB tables that every reader of text files fills: rows as found, and lines that could not be split.
 
-They are temporary, and replaced by the next reading on the same connection.
+While files are being read they have fixed names; when all of them are, they get names of their own.
 """
 
 import hashlib
@@ -9,7 +9,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from patronage.ledger.source import RawTransactions
+import ibis
+
+from patronage.ledger.source import RawTable
 
 ROWS = "patronage_raw_rows"
 UNREADABLE = "patronage_raw_unreadable"
@@ -25,14 +27,16 @@ def create_unreadable(connection: Any) -> None:
     connection.raw_sql(_EMPTY_UNREADABLE)
 
 
-def raw_transactions(connection: Any, timestamp_format: str | None, files: Iterable[Path]) -> RawTransactions:
-    """Hand over the two tables, with the digest of the files they were read from."""
-    return RawTransactions(
-        table=connection.table(ROWS),
-        unreadable=connection.table(UNREADABLE),
-        timestamp_format=timestamp_format,
-        digest=files_digest(files),
-    )
+def raw_table(connection: Any, digest: str) -> RawTable:
+    """Hand over the two tables."""
+    rows, unreadable = (_renamed(connection, name) for name in (ROWS, UNREADABLE))
+    return RawTable(table=rows, unreadable=unreadable, digest=digest, temporary=(rows,))
+
+
+def _renamed(connection: Any, name: str) -> Any:
+    unique = ibis.util.gen_name(name)
+    connection.raw_sql(f"ALTER TABLE {name} RENAME TO {unique}")
+    return connection.table(unique)
 
 
 def files_digest(files: Iterable[Path]) -> str:
@@ -57,3 +61,9 @@ def literal(text: str) -> str:
 def file_literal(path: Path) -> str:
     """Quote the path of one file for DuckDB, which would take ``*``, ``?`` and ``[`` in it for a glob."""
     return literal(escape(str(path)))
+
+
+def text_of_row(columns: Iterable[str]) -> str:
+    """SQL of a text in which two rows agree if and only if they agree in all columns; see `source.row_text`."""
+    parts = (f"coalesce(replace({column}::VARCHAR, chr(31), chr(31) || chr(31)), chr(31) || '0')" for column in columns)
+    return " || chr(31) || '1' || ".join(parts) or "''"

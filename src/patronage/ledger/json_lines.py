@@ -1,0 +1,40 @@
+"""JSON lines: which of them can be used, and what becomes of those that cannot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from patronage.ledger.csv_rejects import keep_rejects
+from patronage.ledger.file_scans import Scan, pointer
+from patronage.ledger.raw_tables import UNREADABLE, literal
+from patronage.ledger.source import Field
+
+_NO_OBJECT = "unreadable line: not a JSON object"
+_NESTED = "unreadable line: a list or an object in "
+
+
+def whole_lines(scan: Scan, fields: Sequence[Field]) -> str:
+    """SQL condition of the lines that are objects with plain values in all fields asked for."""
+    return f"trim(line) <> '' AND ({_reason(scan, fields)}) IS NULL"
+
+
+def keep_bad_lines(connection: Any, scan: Scan, fields: Sequence[Field]) -> None:
+    """Copy the other lines into the table of unreadable lines, with their reasons and numbers in the file."""
+    keep_rejects(connection, scan.path, scan.sql, 0, scan.file.path)
+    connection.raw_sql(f"""
+        INSERT INTO {UNREADABLE}
+        SELECT {literal(str(scan.file.path))}, number, reason, line
+        FROM (SELECT row_number() OVER () AS number, line, {_reason(scan, fields)} AS reason FROM {scan.sql})
+        WHERE trim(line) <> '' AND reason IS NOT NULL
+    """)
+
+
+def _reason(scan: Scan, fields: Sequence[Field]) -> str:
+    named = [field.name for field in fields if field.name in scan.columns]
+    nested = "".join(
+        f" WHEN json_type(line, {pointer(name)}) IN ('ARRAY', 'OBJECT') THEN {literal(_NESTED + name)}"
+        for name in dict.fromkeys(named)
+    )
+    no_object = literal(_NO_OBJECT)
+    return (
+        f"CASE WHEN NOT json_valid(line) THEN {no_object} WHEN json_type(line) <> 'OBJECT' THEN {no_object}{nested} END"
+    )

@@ -1,0 +1,1 @@
+"""How good a ledger is: what its tables hold, what is missing, and what looks wrong."""
