@@ -56,7 +56,7 @@ def computed(transactions, as_of):
     return {record.pop("customer_id"): record for record in records}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), as_of=AS_OF_DATES)
 def test_every_column_equals_its_definition_spelled_out(data, as_of, random_ledgers, as_transactions):
     rows = data.draw(random_ledgers)
@@ -69,7 +69,7 @@ def test_every_column_equals_its_definition_spelled_out(data, as_of, random_ledg
         assert not features
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data(), as_of=AS_OF_DATES)
 def test_no_feature_moves_when_the_future_does(data, as_of, random_ledgers, as_transactions):
     rows = data.draw(random_ledgers)
@@ -110,7 +110,7 @@ def test_columns_and_missing_values_keep_to_the_schema(cdnow):
         assert column.nullable or len(values) == len(frame), column.name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), as_of=AS_OF_DATES, horizon=st.integers(1, 200))
 def test_labels_equal_their_definition_spelled_out(data, as_of, horizon, random_ledgers, as_transactions):
     rows = data.draw(random_ledgers)

@@ -1,15 +1,15 @@
-"""Behavioural features as of a date: a function of the ledger up to that day, and of nothing after it."""
+"""The features and the label of the churn classifier, of a ledger that holds transactions alone."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-import ibis
-from ibis import _
-
-from patronage.ledger.purchases import purchase_days
+from patronage.features.build import customer_features
+from patronage.features.labels import labels
+from patronage.ledger.tables import LedgerTables
 from patronage.schema import FEATURES
 
-WINDOWS_DAYS = (30, 90, 180)
+BEHAVIOUR_GROUPS = ("purchases", "purchase_windows", "gaps", "trend")
+"""The groups that the columns of `schema.FEATURES` belong to."""
 
 
 def behaviour_features(transactions: Any, as_of: date) -> Any:
@@ -27,38 +27,7 @@ def behaviour_features(transactions: Any, as_of: date) -> Any:
     ibis.Table
         customer_id and the columns of `schema.FEATURES`, one row for every customer with a purchase up to `as_of`.
     """
-    days = purchase_days(transactions, until=as_of)
-    customer = ibis.window(group_by="customer_id", order_by="day")
-    days = days.mutate(as_of=ibis.date(as_of.isoformat()), previous_day=_.day.lag().over(customer))
-    days = days.mutate(
-        age_days=_.as_of.delta(_.day, unit="day"),
-        gap_days=_.day.delta(_.previous_day, unit="day"),
-    )
-    windows: dict[str, Any] = {}
-    for length in WINDOWS_DAYS:
-        within = _.age_days < length
-        windows[f"purchase_days_{length}d"] = within.sum().cast("float64")
-        windows[f"spend_{length}d"] = _.spend.sum(where=within).cast("float64").fill_null(0.0)
-    by_customer = days.group_by("customer_id").aggregate(
-        days_since_last_purchase=_.age_days.min().cast("float64"),
-        tenure_days=_.age_days.max().cast("float64"),
-        purchase_days=_.count().cast("float64"),
-        spend_total=_.spend.sum().cast("float64"),
-        spend_first_purchase_day=_.spend.sum(where=_.previous_day.isnull()).cast("float64"),
-        gaps=_.gap_days.count(),
-        gap_sum=_.gap_days.sum(),
-        gap_squares=(_.gap_days * _.gap_days).sum(),
-        purchase_trend_90d=((_.age_days < 90).sum() - _.age_days.between(90, 179).sum()).cast("float64"),
-        **windows,
-    )
-    # From whole numbers, so that the result does not depend on the order of the rows.
-    spread = (_.gaps * _.gap_squares - _.gap_sum * _.gap_sum).cast("float64") / (_.gaps * (_.gaps - 1)).nullif(0)
-    table = by_customer.mutate(
-        spend_per_purchase_day=_.spend_total / _.purchase_days,
-        gap_days_mean=_.gap_sum.cast("float64") / _.gaps.nullif(0),
-        gap_days_std=spread.sqrt(),
-    )
-    table = table.mutate(recency_over_mean_gap=_.days_since_last_purchase / _.gap_days_mean)
+    table = customer_features(LedgerTables(transactions), as_of, BEHAVIOUR_GROUPS)
     return table.select("customer_id", *FEATURES.names)
 
 
@@ -80,8 +49,5 @@ def churn_labels(transactions: Any, as_of: date, horizon_days: int) -> Any:
         customer_id, churned (int8: 1 if there is no purchase within the horizon), one row for every customer with a
         purchase up to `as_of`.
     """
-    known = purchase_days(transactions, until=as_of).select("customer_id").distinct()
-    after = purchase_days(transactions, after=as_of, until=as_of + timedelta(days=horizon_days))
-    returned = after.select("customer_id").distinct().mutate(returned=True)
-    joined = known.left_join(returned, "customer_id")
-    return joined.select("customer_id", churned=joined.returned.isnull().cast("int8"))
+    table = labels(LedgerTables(transactions), as_of, horizon_days)
+    return table.select("customer_id", churned=table.churned.cast("int8"))
