@@ -24,7 +24,7 @@ import xgboost
 
 from ..errors import BundleError
 from ..files import written_whole
-from ..schema import MODEL_INPUT, SCORE_VALUES, TableSchema
+from ..schema import MODEL_INPUT, SCORE_VALUES, Column, TableSchema
 from .churn import Calibration, ChurnModel
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
@@ -32,7 +32,10 @@ from .purchase.kinds import KINDS
 from .purchase.model import PurchaseParams
 from .time_unit import TimeUnit
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats that this version reads: format 2 added text among the inputs."""
+
 MANIFEST = "manifest.json"
 MEMBERS = ("purchase.json", "spend.json", "churn.json", "churn.ubj")
 LARGEST_BYTES = {
@@ -62,6 +65,8 @@ class Bundle:
         How far scores look ahead.
     training : mapping
         Facts about the fit, JSON values only: ledger, cut-offs, engine, versions, metrics.
+    inputs : TableSchema
+        The columns that the models read.
     fingerprint : str
         First 12 digits of the SHA-256 of the manifest; empty for a bundle not yet written.
     """
@@ -74,6 +79,7 @@ class Bundle:
     time_unit: TimeUnit
     horizon_days: int
     training: Mapping[str, Any] = field(default_factory=dict)
+    inputs: TableSchema = MODEL_INPUT
     fingerprint: str = ""
 
 
@@ -95,6 +101,7 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
         "features": bundle.churn.features,
         "horizon_days": bundle.churn.horizon_days,
         "calibration": asdict(bundle.churn.calibration),
+        "categories": dict(bundle.churn.categories),
     }
     with written_whole(folder) as place:
         place.mkdir()
@@ -108,7 +115,7 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
             "time_unit": bundle.time_unit.value,
             "horizon_days": bundle.horizon_days,
             "value": asdict(bundle.value),
-            "input": _columns(MODEL_INPUT),
+            "input": _columns(bundle.inputs),
             "output": _columns(SCORE_VALUES),
             "training": dict(bundle.training),
             "files": {name: _fingerprint(place / name) for name in MEMBERS},
@@ -133,10 +140,10 @@ def read_bundle(folder: Path | str) -> Bundle:
     raw = _read_bytes(folder, MANIFEST)
     manifest = _parse(raw, folder / MANIFEST)
     found = manifest.get("format")
-    if found != FORMAT:
+    if found not in READABLE:
         message = (
-            f"The bundle {folder} has format {found!r}; this version of patronage reads format {FORMAT}. "
-            "Use the version that wrote it, or train again."
+            f"The bundle {folder} has format {found!r}; this version of patronage reads formats "
+            f"{' and '.join(map(str, READABLE))}. Use the version that wrote it, or train again."
         )
         raise BundleError(message)
     members = {name: _checked_member(folder, name, manifest) for name in MEMBERS}
@@ -151,6 +158,7 @@ def read_bundle(folder: Path | str) -> Bundle:
             time_unit=TimeUnit(manifest["time_unit"]),
             horizon_days=int(manifest["horizon_days"]),
             training=manifest["training"],
+            inputs=TableSchema(MODEL_INPUT.name, tuple(Column(**column) for column in manifest["input"])),
             fingerprint=hashlib.sha256(raw).hexdigest()[:12],
         )
     except (KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as error:
@@ -171,6 +179,7 @@ def _churn_model(facts: dict[str, Any], trees: bytes) -> ChurnModel:
             tuple(map(float, calibration["knots_x"])),
             tuple(map(float, calibration["knots_y"])),
         ),
+        categories={name: tuple(map(str, values)) for name, values in facts.get("categories", {}).items()},
     )
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..schema import MODEL_INPUT, SCORE_VALUES
+from ..schema import SCORE_VALUES, TableSchema
 from . import clv, gamma_gamma
 from .bundle import Bundle, read_bundle
 from .histories import FloatArray, checked_histories, refuse_rows
@@ -30,8 +31,8 @@ class Scorer:
         Parameters
         ----------
         table : mapping of str to array-like, pandas, Polars or Arrow table
-            Holds the columns of `schema.MODEL_INPUT`, all numeric, in any order; others are ignored. recency and T
-            are in the bundle's time unit, as of the day for which scores are wanted.
+            Holds the columns ``bundle.inputs``, in any order; others are ignored. recency and T are in the bundle's
+            time unit, as of the day for which scores are wanted.
 
         Returns
         -------
@@ -41,9 +42,9 @@ class Scorer:
         Raises
         ------
         InputError
-            If a column is missing or not numeric, or rows hold values that cannot be; all reasons at once.
+            If a column is missing or of another type, or rows hold values that cannot be; all reasons at once.
         """
-        columns = model_input(table)
+        columns = model_input(table, self.bundle.inputs)
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         bundle = self.bundle
         horizon = bundle.time_unit.from_days(bundle.horizon_days)
@@ -74,35 +75,46 @@ def load_scorer(folder: Path | str) -> Scorer:
     return Scorer(read_bundle(folder))
 
 
-def model_input(table: Any) -> dict[str, FloatArray]:
-    """Take the columns of `schema.MODEL_INPUT` out of a table, as checked arrays.
+def model_input(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:
+    """Take the columns that a model needs out of a table, as checked arrays.
+
+    Parameters
+    ----------
+    table : mapping of str to array-like, pandas, Polars or Arrow table
+    inputs : TableSchema
+        The columns; text as ``string``, all others are numbers.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        Numbers as float64, missing as NaN; text as object, missing as None.
 
     Raises
     ------
     InputError
-        If a column is missing, not numeric or of another length, or holds values that cannot be.
+        If a column is missing, of another type or length, or holds values that cannot be.
     """
     names = _column_names(table)
-    missing = [name for name in MODEL_INPUT.names if name not in names]
+    missing = [name for name in inputs.names if name not in names]
     if missing:
         message = (
-            f"The table lacks {len(missing)} of {len(MODEL_INPUT.names)} columns: {', '.join(missing)}. "
+            f"The table lacks {len(missing)} of {len(inputs.names)} columns: {', '.join(missing)}. "
             f"It has: {', '.join(map(str, names)) or 'none'}."
         )
         raise InputError(message)
-    columns = {name: _as_floats(name, table[name]) for name in MODEL_INPUT.names}
+    columns: dict[str, NDArray[Any]] = {
+        column.name: (_as_text if column.type == "string" else _as_floats)(column.name, table[column.name])
+        for column in inputs.columns
+    }
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1:
         message = f"The columns differ in length: {lengths}."
         raise InputError(message)
     if not lengths["frequency"]:
         return columns
-    failures = {f"{name} infinite": np.isinf(column) for name, column in columns.items()}
-    failures |= {
-        f"{column.name} missing": np.isnan(columns[column.name])
-        for column in MODEL_INPUT.columns
-        if not column.nullable
-    }
+    numbers = [column for column in inputs.columns if column.type != "string"]
+    failures = {f"{column.name} infinite": np.isinf(columns[column.name]) for column in numbers}
+    failures |= {f"{column.name} missing": np.isnan(columns[column.name]) for column in numbers if not column.nullable}
     refuse_rows(failures, what="rows")
     return columns
 
@@ -127,3 +139,21 @@ def _as_floats(name: str, values: Any) -> FloatArray:
         message = f"The column {name} must have one dimension, got shape {column.shape}."
         raise InputError(message)
     return column
+
+
+def _as_text(name: str, values: Any) -> NDArray[Any]:
+    """Text as objects; None, NaN and their like are missing."""
+    column = np.asarray(values, dtype=object)
+    if column.ndim != 1:
+        message = f"The column {name} must have one dimension, got shape {column.shape}."
+        raise InputError(message)
+    # NaN and NaT differ from themselves; pandas' NA cannot be compared at all.
+    text = [
+        None if value is None or type(value).__name__ == "NAType" or value != value else value
+        for value in column.tolist()
+    ]
+    other = next((value for value in text if not (value is None or isinstance(value, str))), None)
+    if other is not None:
+        message = f"The column {name} holds text; got {other!r} ({type(other).__name__})."
+        raise InputError(message)
+    return np.array(text, dtype=object)

@@ -2,26 +2,31 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import pandas as pd
+from ibis import _
 
 from patronage.errors import DateError
-from patronage.features.behaviour import churn_labels
-from patronage.features.model_input import model_input
+from patronage.features.labels import labels
+from patronage.features.model_input import input_schema, model_input
+from patronage.ledger.tables import LedgerTables
 from patronage.runtime.time_unit import TimeUnit
-from patronage.summary.customer_summary import summarise
+from patronage.schema import TableSchema
 
 
 def churn_panel(
-    transactions: Any, cutoffs: Sequence[date], horizon_days: int, time_unit: TimeUnit | str = TimeUnit.WEEK
+    tables: LedgerTables,
+    cutoffs: Sequence[date],
+    horizon_days: int,
+    time_unit: TimeUnit | str = TimeUnit.WEEK,
+    inputs: TableSchema | None = None,
 ) -> pd.DataFrame:
-    """Features and labels of every customer at several cut-offs.
+    """Features and labels of every customer at several cut-offs, in one pass over the ledger.
 
     Parameters
     ----------
-    transactions : ibis.Table
-        As described in `schema.TRANSACTIONS`; complete until `horizon_days` after the latest cut-off.
+    tables : LedgerTables
+        The facts; complete until `horizon_days` after the latest cut-off.
     cutoffs : sequence of date
         Where the customers are looked at. For an honest evaluation at a later day, each should lie at least
         `horizon_days` before it.
@@ -29,29 +34,31 @@ def churn_panel(
         Churn means: no purchase within so many days after the cut-off.
     time_unit : {"day", "week", "year"}
         Unit of recency and T.
+    inputs : TableSchema, optional
+        Columns to look at; all that the ledger offers (`input_schema`) if not given.
 
     Returns
     -------
     DataFrame
-        One row for every customer and cut-off: customer_id, the columns of `schema.MODEL_INPUT` as of the cut-off,
-        churned (0 or 1), cutoff (datetime64); ordered by cut-off as given, then customer_id.
+        One row for every customer and cut-off: customer_id, the columns of `inputs` as of the cut-off, churned (0 or
+        1), cutoff (datetime64); the latest cut-off first, then by customer_id.
 
     Raises
     ------
     DateError
         If no customer is known at one of the cut-offs.
     """
-    parts: list[pd.DataFrame] = []
-    for cutoff in cutoffs:
-        summary = summarise(transactions, as_of=cutoff, time_unit=time_unit)
-        rows = model_input(transactions, summary.table, cutoff)
-        labels = churn_labels(transactions, cutoff, horizon_days)
-        part = rows.inner_join(labels, "customer_id").order_by("customer_id").execute()
-        if part.empty:
-            message = (
-                f"No customer is known at {cutoff}, a cut-off of the churn panel. Choose later cut-offs: fewer of them "
-                "(panel.n_cutoffs), closer together (panel.step_days), or a shorter horizon."
-            )
-            raise DateError(message)
-        parts.append(part.assign(cutoff=pd.Timestamp(cutoff)))
-    return pd.concat(parts, ignore_index=True)
+    rows = model_input(tables, cutoffs, time_unit, inputs or input_schema(tables))
+    came = labels(tables, cutoffs, horizon_days).select("customer_id", "as_of", "churned")
+    panel = rows.inner_join(came, ["customer_id", "as_of"]).rename(cutoff="as_of")
+    frame: pd.DataFrame = panel.order_by(_.cutoff.desc(), "customer_id").execute()
+    frame["cutoff"] = pd.to_datetime(frame["cutoff"])
+    known = set(frame["cutoff"].dt.date)
+    empty = sorted(day for day in cutoffs if day not in known)
+    if empty:
+        message = (
+            f"No customer is known at {empty[0]}, a cut-off of the churn panel. Choose later cut-offs: fewer of them "
+            "(panel.n_cutoffs), closer together (panel.step_days), or a shorter horizon."
+        )
+        raise DateError(message)
+    return frame

@@ -167,6 +167,10 @@ class Weights(NamedTuple):
     squares: FloatArray
     spread: FloatArray
 
+    def and_now(self, number: float) -> "Weights":
+        """With so many events more, which happen at once."""
+        return Weights(self.total + number, self.squares + number, self.spread)
+
 
 @dataclass(frozen=True, slots=True)
 class Lives:
@@ -214,25 +218,14 @@ class Lives:
             return self.time if rate == 0 else -np.expm1(-rate * self.time) / np.expm1(rate)
         return self.time * _mean_factor(rate * self.time)
 
-    def spread_over(self, edges: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Purchases in consecutive spans of time, shape (n, len(edges) - 1).
-
-        Parameters
-        ----------
-        edges : ndarray, ascending from 0
-            Ends of the spans; the last one lies at the horizon or beyond.
-        rng : numpy.random.Generator
-        """
-        left = np.where(self.leaves_buying, self.purchases - 1, self.purchases).astype(np.int64)
-        table = np.zeros((len(left), len(edges) - 1))
-        for span, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-            rest = self.time - begin
-            share = np.divide(np.minimum(rest, end - begin), rest, out=np.zeros(len(left)), where=rest > 0)
-            table[:, span] = rng.binomial(left, np.clip(share, 0.0, 1.0))
-            left = left - table[:, span].astype(np.int64)
-        ends = np.clip(np.searchsorted(edges, self.time, side="left") - 1, 0, table.shape[1] - 1)
-        table[np.flatnonzero(self.leaves_buying), ends[self.leaves_buying]] += 1
-        return table
+    def times(self, rng: np.random.Generator) -> tuple[IndexArray, FloatArray]:
+        """Whose purchases they are, and when each is made, in no particular order; shapes (m,)."""
+        owner = np.repeat(np.arange(len(self.time)), self.purchases.astype(np.int64))
+        time = rng.random(len(owner)) * self.time[owner]
+        last = np.flatnonzero(np.append(owner[1:] != owner[:-1], True)[: len(owner)])
+        leaving = last[self.leaves_buying[owner[last]]]
+        time[leaving] = self.time[owner[leaving]]
+        return owner, np.ceil(time) if self.discrete else time
 
 
 def even_weights(number: FloatArray, time: FloatArray, rate: float) -> Weights:

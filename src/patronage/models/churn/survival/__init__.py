@@ -1,0 +1,1 @@
+"""Time to churn: when customers leave, not only whether."""

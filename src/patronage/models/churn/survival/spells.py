@@ -1,0 +1,89 @@
+"""Spells: how long each customer stayed, as far as it is known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from patronage.errors import FitError, InputError
+from patronage.models.base import required_columns
+from patronage.models.churn.panel_rows import FIRST_IDS, checked_labels, refuse_missing
+
+
+def person_periods(spells: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """One row for every customer and period: the table that a hazard is learnt from.
+
+    Singer and Willett (1993), It's about time: using discrete-time survival analysis, Journal of Educational Statistics
+    18(2): the likelihood of the spells is that of a yes/no question in every period that a customer was there.
+
+    Parameters
+    ----------
+    spells : DataFrame
+        One row a customer: customer_id, duration (whole periods, 1 and above), churned (1 if the customer left in the
+        last of these periods, 0 if still there at its end) and the features, which do not change.
+    features : sequence of str
+        Columns to carry along.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, period (1, 2, ...), churned (1 in the period in which the customer left) and the features.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, a customer has several rows, or durations are not whole numbers from 1.
+    """
+    durations = checked_durations(spells, features, whole=True).astype(int)
+    repeated = np.repeat(np.arange(len(spells)), durations)
+    last = np.cumsum(durations) - 1
+    table = spells.iloc[repeated][["customer_id", *features]].reset_index(drop=True)
+    starts = np.repeat(last - durations + 1, durations)
+    churned = np.zeros(len(table), dtype=np.int8)
+    churned[last] = checked_labels(spells["churned"], spells["customer_id"])
+    return table.assign(period=np.arange(len(table)) - starts + 1, churned=churned)
+
+
+def checked_durations(spells: pd.DataFrame, features: Sequence[str], *, whole: bool) -> Any:
+    """Durations of spells as numbers.
+
+    Parameters
+    ----------
+    spells : DataFrame
+        customer_id, duration, churned and the features.
+    features : sequence of str
+    whole : bool
+        Whether they count periods.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If a column is missing, a customer has several rows, or durations are not positive, or whole where they count.
+    FitError
+        If nobody left, so that there is nothing to learn of leaving.
+    """
+    required_columns(spells, ("customer_id", "duration", "churned", *features))
+    refuse_missing(spells["customer_id"], None)
+    durations = pd.to_numeric(spells["duration"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    finite = np.isfinite(durations) & (durations > 0)
+    expected = "whole numbers of periods from 1" if whole else "positive numbers"
+    failures = {
+        f"durations that are not {expected}": ~(finite & (durations == np.floor(durations)) if whole else finite),
+        "further rows of the same customer": spells["customer_id"].duplicated().to_numpy(),
+    }
+    counts = {reason: int(rows.sum()) for reason, rows in failures.items() if rows.any()}
+    if counts:
+        wrong = spells["customer_id"][np.logical_or.reduce(list(failures.values()))]
+        first = [str(one) for one in wrong.head(FIRST_IDS)]
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+        message = f"Spells are one row a customer; there are {listed}. The first customers are {', '.join(first)}."
+        raise InputError(message, counts=counts, first_ids=first)
+    if not checked_labels(spells["churned"], spells["customer_id"]).any():
+        message = f"Nobody left among {len(spells):,} customers, so there is nothing to learn of leaving."
+        raise FitError(message)
+    return durations
