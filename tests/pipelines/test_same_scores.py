@@ -17,7 +17,7 @@ import pytest
 
 from patronage.ledger.opening import Ledger
 from patronage.runtime.scorer import load_scorer
-from patronage.schema import MODEL_INPUT, SCORE_VALUES
+from patronage.schema import SCORE_VALUES
 from patronage.scoring.batch import score_batch, scoring_input
 
 AS_OF = date(1998, 6, 30)
@@ -43,12 +43,18 @@ print(json.dumps({"importable": importable, "loaded": loaded}))
 @pytest.fixture(scope="module")
 def table(full_run: Any, cdnow: Ledger) -> pa.Table:
     """What ``patronage score`` hands to its scorer: model input of all customers at the end of the log."""
-    return scoring_input(cdnow.transactions, load_scorer(full_run.bundle_folder), AS_OF).to_pyarrow()
+    return scoring_input(cdnow.tables, load_scorer(full_run.bundle_folder), AS_OF).to_pyarrow()
 
 
 @pytest.fixture(scope="module")
 def known(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas()
+
+
+@pytest.fixture(scope="module")
+def inputs(full_run: Any) -> tuple[str, ...]:
+    """The columns that the model reads."""
+    return load_scorer(full_run.bundle_folder).bundle.inputs.names
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +79,11 @@ def test_score_file_holds_the_bits_of_the_scorer(full_run, scores):
     assert_same_bits(file[list(SCORE_VALUES.names)], scores)
 
 
-def test_mlflow_model_gives_the_bits_of_the_scorer(full_run, known, scores):
+def test_mlflow_model_gives_the_bits_of_the_scorer(full_run, known, scores, inputs):
     mlflow.set_tracking_uri(full_run.uri)
     mlflow.set_registry_uri(full_run.uri)
     model = mlflow.pyfunc.load_model("models:/patronage@champion")
-    assert_same_bits(model.predict(known[list(MODEL_INPUT.names)]), scores)
+    assert_same_bits(model.predict(known[list(inputs)]), scores)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +109,8 @@ def clean_python(full_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any
 
 
 @pytest.mark.slow
-def test_wheel_gives_the_bits_of_the_scorer_without_the_rest(clean_python, known, scores, tmp_path):
-    np.savez(tmp_path / "given.npz", **{name: known[name].to_numpy(np.float64) for name in MODEL_INPUT.names})
+def test_wheel_gives_the_bits_of_the_scorer_without_the_rest(clean_python, known, scores, inputs, tmp_path):
+    np.savez(tmp_path / "given.npz", **{name: known[name].to_numpy(np.float64) for name in inputs})
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
         [clean_python, "-c", SCORE_IN_CLEAN_ENVIRONMENT, "given.npz", "scores.npz", json.dumps(FOREIGN)],

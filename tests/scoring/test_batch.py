@@ -10,7 +10,8 @@ import pytest
 
 from patronage import CdnowSource, open_ledger
 from patronage.errors import BundleError, DateError, OutputError
-from patronage.ledger.backend import connect_duckdb
+from patronage.ledger.engines.duckdb import DuckDbEngine
+from patronage.ledger.tables import LedgerTables
 from patronage.runtime.scorer import Scorer, load_scorer
 from patronage.schema import SCORES
 from patronage.scoring.batch import score_ledger
@@ -24,21 +25,21 @@ def scorer(full_run: Any) -> Scorer:
 
 
 @pytest.fixture(scope="module")
-def transactions() -> Any:
+def tables() -> LedgerTables:
     """The log in an engine of one thread, whose sums have one order, so that only the batches differ."""
-    return open_ledger(CdnowSource(), connect_duckdb(threads=1)).transactions
+    return open_ledger(CdnowSource(), DuckDbEngine(threads=1)).tables
 
 
 @pytest.fixture(scope="module")
-def in_one(transactions: Any, scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def in_one(tables: LedgerTables, scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("one") / "scores.parquet"
-    return score_ledger(transactions, scorer, AS_OF, "a/1", out, 100_000)
+    return score_ledger(tables, scorer, AS_OF, "a/1", out, 100_000)
 
 
-def test_small_batches_give_the_same_content(transactions, scorer, in_one, tmp_path):
+def test_small_batches_give_the_same_content(tables, scorer, in_one, tmp_path):
     sizes: list[int] = []
     out = tmp_path / "new" / "scores.parquet"
-    scored = score_ledger(transactions, scorer, AS_OF, "a/1", out, 3000, on_progress=sizes.append)
+    scored = score_ledger(tables, scorer, AS_OF, "a/1", out, 3000, on_progress=sizes.append)
     assert len(sizes) >= 8
     assert max(sizes) <= 3000
     assert sum(sizes) == scored.customers == 23570
@@ -47,7 +48,7 @@ def test_small_batches_give_the_same_content(transactions, scorer, in_one, tmp_p
 
 def test_engine_of_many_threads_gives_the_same_bits(cdnow, scorer, in_one, tmp_path):
     """Who scores the same ledger with the same model twice gets the same file, whatever the engine's threads do."""
-    again = score_ledger(cdnow.transactions, scorer, AS_OF, "a/1", tmp_path / "scores.parquet", 100_000)
+    again = score_ledger(cdnow.tables, scorer, AS_OF, "a/1", tmp_path / "scores.parquet", 100_000)
     found, expected = pq.read_table(again.path), pq.read_table(in_one.path)
     differing = {name: pc.sum(pc.not_equal(found[name], expected[name])).as_py() for name in found.column_names}
     assert {name: count for name, count in differing.items() if count} == {}
@@ -60,16 +61,16 @@ def test_totals_are_those_of_the_file(in_one):
         assert total == pytest.approx(table[name].to_numpy().sum(), rel=1e-12)
 
 
-def test_most_valuable_are_those_of_the_file(transactions, scorer, in_one, tmp_path):
+def test_most_valuable_are_those_of_the_file(tables, scorer, in_one, tmp_path):
     best = pq.read_table(in_one.path).to_pandas().nlargest(5, "clv")
-    by_small_batches = score_ledger(transactions, scorer, AS_OF, "a/1", tmp_path / "scores.parquet", 3000)
+    by_small_batches = score_ledger(tables, scorer, AS_OF, "a/1", tmp_path / "scores.parquet", 3000)
     for scored in (in_one, by_small_batches):
         assert scored.most_valuable["customer_id"].to_pylist() == best["customer_id"].tolist()
 
 
 def test_only_customers_known_on_the_date_are_scored(cdnow, scorer, tmp_path):
     as_of = date(1997, 1, 15)
-    scored = score_ledger(cdnow.transactions, scorer, as_of, "a/1", tmp_path / "s.parquet", 100_000)
+    scored = score_ledger(cdnow.tables, scorer, as_of, "a/1", tmp_path / "s.parquet", 100_000)
     known = cdnow.transactions.filter(cdnow.transactions.timestamp.date() <= as_of).customer_id.nunique().execute()
     assert 0 < scored.customers == known < 23570
     assert set(pq.read_table(scored.path)["as_of"].to_pylist()) == {as_of}
@@ -95,7 +96,7 @@ def test_failure_in_the_middle_leaves_what_was_there(cdnow, scorer, tmp_path, ol
         out.write_bytes(older)
     failing = FailsOnTheSecondBatch(scorer.bundle)
     with pytest.raises(BundleError, match="the second batch"):
-        score_ledger(cdnow.transactions, failing, AS_OF, "a/1", out, 3000)
+        score_ledger(cdnow.tables, failing, AS_OF, "a/1", out, 3000)
     assert failing.batches == 2
     assert [path.name for path in tmp_path.rglob("*")] == ([] if older is None else ["scores.parquet"])
     if older is not None:
@@ -105,18 +106,18 @@ def test_failure_in_the_middle_leaves_what_was_there(cdnow, scorer, tmp_path, ol
 def test_finished_file_replaces_the_older_one(cdnow, scorer, tmp_path):
     out = tmp_path / "scores.parquet"
     out.write_bytes(b"scores of yesterday")
-    score_ledger(cdnow.transactions, scorer, AS_OF, "a/1", out, 100_000)
+    score_ledger(cdnow.tables, scorer, AS_OF, "a/1", out, 100_000)
     assert pq.read_schema(out).names == list(SCORES.names)
     assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
 
 
 def test_nobody_to_score_is_refused_without_a_file(cdnow, scorer, tmp_path):
     with pytest.raises(DateError, match="nobody to score"):
-        score_ledger(cdnow.transactions, scorer, date(1996, 12, 31), "a/1", tmp_path / "s.parquet", 1000)
+        score_ledger(cdnow.tables, scorer, date(1996, 12, 31), "a/1", tmp_path / "s.parquet", 1000)
     assert not list(tmp_path.iterdir())
 
 
 def test_place_that_cannot_be_written_is_refused(cdnow, scorer, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
-        score_ledger(cdnow.transactions, scorer, AS_OF, "a/1", tmp_path / "file" / "s.parquet", 1000)
+        score_ledger(cdnow.tables, scorer, AS_OF, "a/1", tmp_path / "file" / "s.parquet", 1000)

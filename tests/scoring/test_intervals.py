@@ -23,8 +23,8 @@ def customers(cdnow, bundle):
     """A few customers as they are scored."""
     from patronage.scoring.batch import scoring_input
 
-    table = scoring_input(cdnow.transactions, Scorer(bundle), bundle.as_of).limit(60).to_pandas()
-    return model_input(table)
+    table = scoring_input(cdnow.tables, Scorer(bundle), bundle.as_of).limit(60).to_pandas()
+    return model_input(table, bundle.inputs)
 
 
 def test_score_lies_in_its_interval(bundle, customers):

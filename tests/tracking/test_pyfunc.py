@@ -7,8 +7,10 @@ import pytest
 import yaml
 from mlflow.models import ModelSignature
 
+from patronage.runtime.bundle import read_bundle
 from patronage.runtime.vendor import runtime_fingerprint
-from patronage.schema import MODEL_INPUT, SCORE_VALUES
+from patronage.schema import SCORE_VALUES, Column, TableSchema
+from patronage.tracking.pyfunc import signature as signature_of
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +33,20 @@ def test_model_comes_from_code(described):
     assert "python_model" not in flavor
 
 
-def test_signature_is_the_schema(described):
+def test_signature_is_the_schema(full_run, described):
+    inputs = read_bundle(full_run.bundle_folder).inputs
     signature = ModelSignature.from_dict(described["signature"])
     assert [(column.name, column.type.name) for column in signature.inputs.inputs] == [
-        (name, "double") for name in MODEL_INPUT.names
+        (name, "double") for name in inputs.names
     ]
     assert [(column.name, column.type.name) for column in signature.outputs.inputs] == [
         (name, "double") for name in SCORE_VALUES.names
     ]
+
+
+def test_text_among_the_inputs_is_text_in_the_signature():
+    inputs = TableSchema("model_input", (Column("T", "double", "", False, ""), Column("plan", "string", "", True, "")))
+    assert [column.type.name for column in signature_of(inputs).inputs.inputs] == ["double", "string"]
 
 
 def test_model_carries_the_runtime_under_its_fingerprint(full_run, described):

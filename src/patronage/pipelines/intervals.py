@@ -34,7 +34,7 @@ def judged_intervals(recipe: Recipe, ledger: Ledger, evaluated: Fit) -> Interval
     """Backtest the purchase model at the cut-off and at earlier origins, as the configuration says."""
     dates, settings = recipe.dates, recipe.backtest
     rng = np.random.default_rng(recipe.settings.seed)
-    first = ledger.account.first.date() + timedelta(days=LEAST_HISTORY_DAYS)
+    first = ledger.span[0] + timedelta(days=LEAST_HISTORY_DAYS)
     earlier = [day for day in settings.origins(dates.cutoff, dates.horizon_days) if day >= first]
     backtest = rolling_backtest(
         ledger.transactions,

@@ -12,9 +12,10 @@ from pydantic import Field, StrictBool
 from patronage import __version__
 from patronage.errors import ConfigError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
-from patronage.features.model_input import model_input
+from patronage.features.model_input import input_schema, model_input
 from patronage.ledger.opening import Ledger
 from patronage.models.churn.panel import churn_panel
+from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
@@ -22,6 +23,7 @@ from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
     Backtest,
     Dates,
+    Features,
     Panel,
     Settings,
     Value,
@@ -33,11 +35,19 @@ from patronage.runtime.bundle import Bundle
 from patronage.runtime.clv import ValueTerms
 from patronage.runtime.histories import FloatArray
 from patronage.runtime.time_unit import TimeUnit
+from patronage.schema import SUMMARY, TableSchema
 from patronage.summary.customer_summary import summarise
 from patronage.tracking.store import TrackingStore
 from patronage.value.lifetime import value_terms
 
-GROUPS = {"ledger", "dates", "contract", "purchase", "spend", "churn", "panel", "backtest", "value", "tracking"}
+GROUPS = {
+    "ledger", "dates", "engine", "contract", "identity", "features", "purchase", "spend", "churn", "panel", "backtest",
+    "value", "tracking",
+}  # fmt: skip
+
+
+BASIC_INPUTS = ("frequency", "recency", "T", "monetary_value", "days_since_last_purchase")
+"""Inputs of every model: the summary, and what the hiatus rule, the baseline of churn, goes by."""
 
 
 class Train(Settings):
@@ -83,6 +93,7 @@ class Recipe:
     config: dict[str, Any]
     settings: Train
     dates: Dates
+    features: Features
     panel: Panel
     backtest: Backtest
     value: ValueTerms
@@ -112,11 +123,12 @@ class Recipe:
             config=config,
             settings=settings,
             dates=dates,
+            features=settings_from(Features, config["features"], "features"),
             panel=settings_from(Panel, config["panel"], "panel"),
             backtest=settings_from(Backtest, config["backtest"], "backtest"),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
             store=tracking_store(config),
-            open_ledger=ledger_opener(config),
+            open_ledger=ledger_opener(config, linked_until=dates.cutoff),
         )
 
     def fit(self, ledger: Ledger, as_of: date, kind: str | None = None) -> Fit:
@@ -141,13 +153,14 @@ class Recipe:
         histories, customers = summary.histories(), summary.to_pandas()
         candidates = self._purchase_models(histories)
         purchase = next((one for one in candidates.fitted if one.params_class.kind == kind), candidates.best)
+        inputs = input_schema(ledger.tables, self.features.groups)
         spend: GammaGamma = built(self.config, "spend")
         # With the first purchase included, the model reads columns that are features, not summary.
-        known = model_input(ledger.transactions, summary.table, as_of).execute() if spend.include_first else customers
+        known = model_input(ledger.tables, as_of, unit, inputs).execute() if spend.include_first else customers
         spend.fit(known)
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
-        panel = churn_panel(ledger.transactions, cutoffs, horizon_days, unit)
-        churn = built(self.config, "churn").fit(panel)
+        panel = churn_panel(ledger.tables, cutoffs, horizon_days, unit, inputs)
+        churn = self._churn_model(inputs).fit(panel)
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
@@ -156,9 +169,25 @@ class Recipe:
             as_of=as_of,
             time_unit=unit,
             horizon_days=horizon_days,
+            inputs=_read_by(inputs, spend, churn),
             training=self._facts(ledger, customers, cutoffs, purchase, spend),
         )
         return Fit(bundle, purchase, candidates, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
+
+    def _churn_model(self, inputs: TableSchema) -> ChurnClassifier:
+        """The classifier, told which columns there are if the configuration does not name any."""
+        part = self.config["churn"]
+        left_out = {*SUMMARY.names, *self.features.leave_out}
+        features = part["features"] or [name for name in inputs.names if name not in left_out]
+        unknown = [name for name in features if name not in inputs.names]
+        if unknown:
+            message = (
+                f"Unknown churn.features: {', '.join(unknown)}. This ledger and features.groups offer: "
+                f"{', '.join(inputs.names)}."
+            )
+            raise ConfigError(message)
+        model: ChurnClassifier = built({"churn": {**part, "features": features}}, "churn")
+        return model
 
     def _purchase_models(self, histories: pd.DataFrame) -> Candidates:
         model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
@@ -183,3 +212,9 @@ class Recipe:
 def _listed(covariance: FloatArray) -> list[list[float]] | None:
     """A covariance as JSON values; nothing where it is unknown."""
     return covariance.tolist() if np.isfinite(covariance).all() else None
+
+
+def _read_by(inputs: TableSchema, spend: GammaGamma, churn: ChurnClassifier) -> TableSchema:
+    """The columns that the models read and the holdout is judged by; scoring need not compute the others."""
+    read = {*BASIC_INPUTS, *spend.to_params().columns, *churn.features}
+    return TableSchema(inputs.name, tuple(column for column in inputs.columns if column.name in read))

@@ -16,7 +16,7 @@ from patronage.scoring.batch import score_ledger
 from patronage.scoring.intervals import ScoreIntervals
 from patronage.tracking.registry import resolve_model
 
-GROUPS = {"ledger", "dates", "contract", "tracking"}
+GROUPS = {"ledger", "dates", "engine", "contract", "identity", "tracking"}
 
 SHOWN = ("clv", "expected_purchases", "expected_spend", "probability_active", "churn_probability")
 """Scores of the most valuable customers that the terminal shows."""
@@ -39,7 +39,7 @@ def score(config: dict[str, Any]) -> None:
     """Score a ledger; see ``conf/score.yaml`` for the settings."""
     settings = own_settings(Score, config, "score", GROUPS)
     store = tracking_store(config)
-    opened = ledger_opener(config)
+    opened = ledger_opener(config, linked_until=settings.as_of)
     check_writable(Path(settings.out).parent)
     with console.step(f"Load the model {settings.model}"):
         resolved = resolve_model(store, settings.model)
@@ -50,7 +50,7 @@ def score(config: dict[str, Any]) -> None:
     ledger.require_facts_until(settings.as_of)
     if settings.as_of < scorer.bundle.as_of:
         console.note(f"the model knows facts up to {scorer.bundle.as_of}, later than the as-of date of the scores")
-    silence = (settings.as_of - ledger.account.last.date()).days
+    silence = (settings.as_of - ledger.span[1]).days
     if silence > SILENCE_DAYS:
         console.note(
             f"the last transaction is {silence:,} days older than the as-of date: if the ledger is not complete until "
@@ -59,7 +59,7 @@ def score(config: dict[str, Any]) -> None:
     with Progress(console=console.OUT, transient=True) as progress:
         task = progress.add_task("Score customers", total=ledger.account.customers)
         scored = score_ledger(
-            ledger.transactions, scorer, settings.as_of, version, settings.out, settings.batch_rows,
+            ledger.tables, scorer, settings.as_of, version, settings.out, settings.batch_rows,
             on_progress=lambda rows: progress.advance(task, rows), intervals=intervals,
         )  # fmt: skip
     best = scored.most_valuable.select(["customer_id", *SHOWN]).to_pylist()

@@ -52,6 +52,13 @@ class Dates(Settings):
         return self
 
 
+class Features(Settings):
+    """Groups of features that the churn classifier may look at."""
+
+    groups: list[str] | None
+    leave_out: list[str]
+
+
 class Panel(Settings):
     """Earlier cut-offs that the churn classifier learns from."""
 

@@ -11,8 +11,10 @@ import pandas as pd
 from patronage.errors import DateError
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
 from patronage.evaluation.verdict import verdicts
+from patronage.features.groups import available
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
+from patronage.ledger.tables import business_day
 from patronage.pipelines import console
 from patronage.pipelines.comparison import Comparison, compared
 from patronage.pipelines.intervals import Intervals, judged_intervals
@@ -20,7 +22,7 @@ from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
 from patronage.report import page
 from patronage.runtime.bundle import Bundle, write_bundle
-from patronage.schema import MODEL_INPUT, SCORES
+from patronage.schema import SCORES
 from patronage.summary.daily_counts import daily_counts
 from patronage.summary.split import calibration_holdout
 from patronage.tracking.record import RecordedModel, TrainingRecord, record_training
@@ -42,6 +44,7 @@ def train(config: dict[str, Any]) -> None:
     dates = recipe.dates
     ledger = recipe.open_ledger()
     _refuse_dates(ledger, dates)
+    console.note(str(available(ledger.tables, recipe.features.groups)))
     with console.step(f"Fit to what was known on {dates.cutoff}"):
         evaluated = recipe.fit(ledger, dates.cutoff)
     _note_models(evaluated)
@@ -71,19 +74,19 @@ def train(config: dict[str, Any]) -> None:
 
 def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
     ledger.require_facts_until(dates.cutoff, what="cut-off")
-    day = ledger.transactions.timestamp.date()
+    day = business_day(ledger.transactions)
     within = ledger.transactions.filter((day > dates.cutoff) & (day <= dates.holdout_end)).count().execute()
     if not within:
         message = (
             f"The holdout is empty: no transaction between {dates.cutoff} and {dates.holdout_end}. The ledger spans "
-            f"{ledger.account.first:%Y-%m-%d} to {ledger.account.last:%Y-%m-%d}; choose an earlier dates.cutoff."
+            f"{ledger.span[0]} to {ledger.span[1]}; choose an earlier dates.cutoff."
         )
         raise DateError(message)
-    silence = (dates.observed_until - ledger.account.last.date()).days
+    silence = (dates.observed_until - ledger.span[1]).days
     if silence >= dates.horizon_days:
         message = (
             f"dates.observed_until is {dates.observed_until}, but the last transaction is of "
-            f"{ledger.account.last:%Y-%m-%d}: with nothing in {silence:,} days, a whole horizon, every customer would "
+            f"{ledger.span[1]}: with nothing in {silence:,} days, a whole horizon, every customer would "
             "count as gone. Set it to the last day of which the ledger is complete."
         )
         raise DateError(message)
@@ -92,7 +95,7 @@ def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
 def _holdout(ledger: Ledger, dates: Dates, bundle: Bundle) -> pd.DataFrame:
     split = calibration_holdout(ledger.transactions, dates.cutoff, dates.horizon_days, bundle.time_unit)
     future = split.table.select("customer_id", "frequency_holdout", "spend_holdout")
-    known = model_input(ledger.transactions, split.calibration.table, dates.cutoff)
+    known = model_input(ledger.tables, dates.cutoff, bundle.time_unit, bundle.inputs)
     frame: pd.DataFrame = known.inner_join(future, "customer_id").order_by("customer_id").execute()
     return frame
 
@@ -143,7 +146,7 @@ def _record(
             },
             figures=Path(folder) / "figures",
             bundle_folder=write_bundle(bundle, Path(folder) / "bundle"),
-            dataset=holdout[list(MODEL_INPUT.names)],
+            dataset=holdout[list(bundle.inputs.names)],
             dataset_name=ledger.name,
             dataset_source=ledger.location,
             dataset_digest=ledger.digest,

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from patronage.errors import DateError
 from patronage.features.model_input import model_input
 from patronage.files import written_whole
+from patronage.ledger.tables import LedgerTables
 from patronage.runtime.scorer import Scorer
 from patronage.schema import SCORE_INTERVALS, SCORES, ColumnType, TableSchema
 from patronage.scoring.intervals import ScoreIntervals
-from patronage.summary.customer_summary import summarise
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -59,7 +59,7 @@ class ScoredFile:
 
 
 def score_ledger(
-    transactions: Any,
+    tables: LedgerTables,
     scorer: Scorer,
     as_of: date,
     model_version: str,
@@ -72,8 +72,8 @@ def score_ledger(
 
     Parameters
     ----------
-    transactions : ibis.Table
-        As described in `schema.TRANSACTIONS`.
+    tables : LedgerTables
+        The facts.
     scorer : Scorer
     as_of : date
         The last day whose facts count.
@@ -96,10 +96,12 @@ def score_ledger(
     ------
     DateError
         If no customer is known on that date.
+    ContractError
+        If the ledger lacks facts that the model reads.
     OutputError
         If the file cannot be written.
     """
-    table = scoring_input(transactions, scorer, as_of)
+    table = scoring_input(tables, scorer, as_of)
     totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
     schema = arrow_schema(SCORES, SCORE_INTERVALS) if intervals else arrow_schema(SCORES)
     customers, most_valuable = 0, schema.empty_table()
@@ -128,10 +130,10 @@ def score_ledger(
     return ScoredFile(Path(out), customers, totals, most_valuable)
 
 
-def scoring_input(transactions: Any, scorer: Scorer, as_of: date) -> Any:
-    """The table that is scored: customer_id and `schema.MODEL_INPUT`, in order of customer_id (an Ibis table)."""
-    summary = summarise(transactions, as_of=as_of, time_unit=scorer.bundle.time_unit)
-    return model_input(transactions, summary.table, as_of).order_by("customer_id")
+def scoring_input(tables: LedgerTables, scorer: Scorer, as_of: date) -> Any:
+    """The table that is scored: customer_id and the bundle's inputs, in order of customer_id (an Ibis table)."""
+    known = model_input(tables, as_of, scorer.bundle.time_unit, scorer.bundle.inputs)
+    return known.drop("as_of").order_by("customer_id")
 
 
 def score_batch(batch: pa.RecordBatch, scorer: Scorer, as_of: date, model_version: str) -> pa.Table:

@@ -46,7 +46,7 @@ class ScoreIntervals:
         Parameters
         ----------
         columns : dict of str to ndarray, shape (n,)
-            `schema.MODEL_INPUT`.
+            The bundle's inputs.
         block : int
             Number of the block within its file, which seeds the draws.
         """

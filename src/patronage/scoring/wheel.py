@@ -11,7 +11,8 @@ from patronage.errors import ConfigError
 from patronage.files import written_whole
 from patronage.runtime.bundle import Bundle, read_bundle
 from patronage.runtime.vendor import copy_runtime
-from patronage.schema import MODEL_INPUT, SCORE_VALUES, TableSchema
+from patronage.schema import SCORE_VALUES
+from patronage.schema.markdown import column_table
 
 TEMPLATE = Path(__file__).with_name("scorer_module.py.in")
 
@@ -116,7 +117,9 @@ def stage_project(root: Path, bundle: Bundle, bundle_folder: Path, name: str, ve
     package = root / name
     copy_runtime(package / "_patronage")
     shutil.copytree(bundle_folder, package / "_bundle")
+    columns = ",\n    ".join(f'"{column}"' for column in bundle.inputs.names)
     module = TEMPLATE.read_text(encoding="utf-8").replace("patronage_scorer", name)
+    module = module.replace('("INPUTS",)', f"(\n    {columns},\n)")
     (package / "__init__.py").write_text(module, encoding="utf-8")
     (package / "py.typed").touch()
     facts = {"name": name, "version": version, "fingerprint": bundle.fingerprint}
@@ -128,15 +131,7 @@ def stage_project(root: Path, bundle: Bundle, bundle_folder: Path, name: str, ve
         horizon_days=bundle.horizon_days,
         margin=bundle.value.margin_rate,
         discount=bundle.value.discount_rate_yearly,
-        inputs=_column_table(MODEL_INPUT),
-        outputs=_column_table(SCORE_VALUES),
+        inputs=column_table(bundle.inputs),
+        outputs=column_table(SCORE_VALUES),
     )
     (root / "README.md").write_text(readme, encoding="utf-8")
-
-
-def _column_table(table: TableSchema) -> str:
-    rows = [
-        f"| `{column.name}` | {column.unit} | {'yes' if column.nullable else 'no'} | {column.meaning} |"
-        for column in table.columns
-    ]
-    return "\n".join(["| column | unit | may be NaN | meaning |", "|---|---|---|---|", *rows])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from patronage.runtime.bundle import read_bundle
 from patronage.runtime.vendor import copy_runtime, runtime_fingerprint
-from patronage.schema import MODEL_INPUT, SCORE_VALUES, TableSchema
+from patronage.schema import SCORE_VALUES, TableSchema
 
 MODEL_NAME = "model"
 BUNDLE_ARTIFACT = "bundle"
@@ -25,7 +26,7 @@ def log_bundle(mlflow: Any, bundle_folder: Path, input_example: pd.DataFrame) ->
     bundle_folder : Path
         A written bundle.
     input_example : DataFrame
-        A few rows of `schema.MODEL_INPUT`.
+        A few rows of the bundle's inputs.
 
     Returns
     -------
@@ -40,23 +41,30 @@ def log_bundle(mlflow: Any, bundle_folder: Path, input_example: pd.DataFrame) ->
             artifacts={BUNDLE_ARTIFACT: str(bundle_folder)},
             code_paths=[str(Path(folder) / runtime)],
             model_config={"runtime": runtime},
-            signature=signature(),
+            signature=signature(read_bundle(bundle_folder).inputs),
             input_example=input_example,
             pip_requirements=_pinned_requirements(),
         )
 
 
-def signature() -> Any:
-    """The model's signature, as the schema states it; missing values are NaN."""
+def signature(inputs: TableSchema) -> Any:
+    """The signature of a model with these inputs; missing numbers are NaN, missing text is None."""
     from mlflow.models import ModelSignature
 
-    return ModelSignature(inputs=_mlflow_schema(MODEL_INPUT), outputs=_mlflow_schema(SCORE_VALUES))
+    return ModelSignature(inputs=_mlflow_schema(inputs), outputs=_mlflow_schema(SCORE_VALUES))
 
 
 def _mlflow_schema(table: TableSchema) -> Any:
     from mlflow.types import ColSpec, DataType, Schema
 
-    return Schema([ColSpec(DataType.double, name) for name in table.names])
+    text, number = DataType.string, DataType.double
+    # MLflow fills an optional column in only when it is missing altogether; a missing text passes only where it is one.
+    return Schema(
+        [
+            ColSpec(text, column.name, required=False) if column.type == "string" else ColSpec(number, column.name)
+            for column in table.columns
+        ]
+    )
 
 
 def _pinned_requirements() -> list[str]:
