@@ -5,7 +5,7 @@ the model's signature and of the documentation. It knows no dataframe library.
 """
 
 from .columns import Column, ColumnType, TableSchema
-from .customers import FEATURES, MODEL_INPUT, SCORE_INTERVALS, SCORE_VALUES, SCORES, SUMMARY
+from .customers import FEATURES, MODEL_INPUT, PURCHASE_OUTPUTS, SCORE_INTERVALS, SCORE_VALUES, SCORES, SUMMARY
 from .evaluation import (
     ALIVE_HISTORY,
     BACKTEST,
@@ -24,16 +24,36 @@ from .evaluation import (
     TRACKING_CURVE,
 )
 from .ledger import CAMPAIGNS, CONTACTS, CUSTOMERS, DAY, LEDGER_TABLES, TRANSACTIONS
+from .value import (
+    CAPACITY_USE,
+    CONTACT_CHANNELS,
+    COST_TO_SERVE,
+    CUSTOMER_PROFIT,
+    RECONCILIATION,
+    SALES_CHANNELS,
+    SATISFACTION_LOYALTY,
+    SEGMENTS,
+    TIER_MIGRATION,
+    TIERS,
+    VALUE_AT_RISK,
+    VALUE_CURVES,
+    WHALE_CURVE,
+    WHALE_SHARES,
+)
 
 __all__ = [
     "ALIVE_HISTORY",
     "BACKTEST",
     "CAMPAIGNS",
+    "CAPACITY_USE",
     "CHURN_CALIBRATION",
     "CHURN_GAIN",
     "CONDITIONAL_EXPECTATION",
     "CONTACTS",
+    "CONTACT_CHANNELS",
+    "COST_TO_SERVE",
     "CUSTOMERS",
+    "CUSTOMER_PROFIT",
     "DAY",
     "DECILES",
     "FEATURES",
@@ -46,13 +66,24 @@ __all__ = [
     "MODEL_CHOICE",
     "MODEL_INPUT",
     "PARAMETERS",
+    "PURCHASE_OUTPUTS",
+    "RECONCILIATION",
+    "SALES_CHANNELS",
+    "SATISFACTION_LOYALTY",
     "SCORES",
     "SCORE_INTERVALS",
     "SCORE_VALUES",
+    "SEGMENTS",
     "SPEND_FIT",
     "SUMMARY",
+    "TIERS",
+    "TIER_MIGRATION",
     "TRACKING_CURVE",
     "TRANSACTIONS",
+    "VALUE_AT_RISK",
+    "VALUE_CURVES",
+    "WHALE_CURVE",
+    "WHALE_SHARES",
     "Column",
     "ColumnType",
     "TableSchema",

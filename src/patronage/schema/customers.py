@@ -71,6 +71,9 @@ SCORE_VALUES = TableSchema(
     ),
 )  # fmt: skip
 
+PURCHASE_OUTPUTS = ("probability_alive", "probability_active", "expected_purchases")
+"""Scores that a purchase model tells of a customer. The scorer gives them to the churn model too."""
+
 SCORES = TableSchema(
     "scores",
     (

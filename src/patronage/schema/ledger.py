@@ -15,6 +15,11 @@ TRANSACTIONS = TableSchema(
         Column("customer_id", "string", "", False, "Who bought."),
         Column("timestamp", "timestamp", "", False, "When, in UTC, or without a time zone where none is known."),
         DAY,
+        Column(
+            "netted_day", "date", "", False,
+            "Day whose purchases the line is netted with: for a refund the day of its order. Made when the ledger is "
+            "opened with refunds netted by order; without it, the business day.", optional=True,
+        ),
         Column("amount", "double", "money", False, "Value of the line; refunds are negative, gifts zero."),
         Column("order_id", "string", "", True, "The order that the line belongs to.", optional=True),
         Column("product", "string", "", True, "What was bought.", optional=True),
