@@ -29,10 +29,10 @@ N_CUSTOMERS, N_FEATURES, N_TEXT = 1_000_000, 60, 4
 BATCH_ROWS = 50_000
 N_TREES = 100
 """So many are grown in every way: stopping is watched, and comes too late to matter."""
-MEMORY_LIMIT_MB = 1024
+MEMORY_LIMIT_MB = 1536
 SETTINGS = {"horizon_days": 91, "n_trees": N_TREES, "n_threads": 2, "early_stopping_rounds": N_TREES}
 FEATURES = [f"x{i:02d}" for i in range(N_FEATURES - N_TEXT)] + [f"text{i}" for i in range(N_TEXT)]
-REPEATS = 2
+REPEATS = 1
 
 
 def write_world(path: Path, n_rows: int) -> None:

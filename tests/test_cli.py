@@ -61,8 +61,15 @@ def test_help_imports_nothing_foreign():
 @pytest.mark.parametrize(
     ("command", "parts"),
     [
-        ("train", ("ledger: cdnow, files", "value: margin, revenue", "patronage train --multirun", "horizon_days")),
-        ("score", ("ledger: cdnow, files", "patronage score ledger=files", "batch_rows")),
+        (
+            "train",
+            ("ledger: cdnow, duckdb, files", "value: margin, revenue", "patronage train --multirun", "horizon_days"),
+        ),
+        ("score", ("ledger: cdnow, duckdb, files", "patronage score ledger=files", "batch_rows")),
+        ("check", ("contract: default", "patronage check ledger=files")),
+        ("link", ("identity: exact, links, none, splink", "review_rows")),
+        ("simulate", ("world: bg, pareto, retailer, subscription", "patronage simulate customers=")),
+        ("sql", ("dialect", "patronage sql")),
         ("export", ("package_version", "patronage export model=")),
         ("report", ("scores:", "patronage report scores=")),
     ],

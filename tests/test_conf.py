@@ -11,8 +11,8 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from patronage.cli import COMMANDS, main
-from patronage.paths import conf_folder
 from patronage.ledger.worlds.settings import World, world_from
+from patronage.paths import conf_folder
 from patronage.pipelines.opening import LedgerContract
 from patronage.pipelines.settings import Backtest, Dates, Features, Panel, Tracking, built, plain, settings_from
 from patronage.value.lifetime import value_terms
@@ -56,7 +56,16 @@ def composed(group: str, option: str) -> DictConfig:
 
 def test_every_group_is_covered():
     parts = {group for group, _ in PARTS}
-    assert {group for group, _ in OPTIONS} == {"value", "experiment", "engine", "world", *CHECKED, *parts}
+    assert {group for group, _ in OPTIONS} == {
+        "value",
+        "experiment",
+        "engine",
+        "world",
+        "costs",
+        "segments",
+        *CHECKED,
+        *parts,
+    }
     assert {path.stem for path in CONF.glob("*.yaml")} == {"command", *COMMANDS}
 
 

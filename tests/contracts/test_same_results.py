@@ -18,6 +18,8 @@ from patronage.summary.customer_summary import summarise
 from patronage.summary.daily_counts import daily_counts
 from patronage.summary.split import calibration_holdout
 
+pytestmark = pytest.mark.slow
+
 OTHERS = tuple(name for name in ENGINES if name != "duckdb")
 AS_OF = date(2024, 2, 29)
 DATES = (date(2023, 10, 29), date(2024, 2, 28), AS_OF, date(2024, 3, 31))

@@ -80,6 +80,7 @@ def expected(theirs: dict[str, pa.Table]) -> dict[str, dict[str, Any]]:
     return rows(duckdb_engine(), summary_and_features(ledger.tables, AS_OF, GROUPS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_query_runs_and_agrees(name, theirs, expected):
     engine, dialect = engine_under_test(name), dialect_of(name)

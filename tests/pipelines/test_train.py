@@ -33,7 +33,7 @@ def test_training_leaves_one_finished_run_of_its_name(run):
 
 def test_run_holds_the_whole_configuration(run, client, tmp_path):
     assert run.data.params["dates.cutoff"] == "1997-12-30"
-    assert run.data.params["churn.n_trees"] == "100"
+    assert run.data.params["churn.max_depth"] == "3"
     assert run.data.params["tracking.experiment"] == "patronage"
     config = json.loads(Path(client.download_artifacts(run.info.run_id, "config.json", str(tmp_path))).read_text())
     assert config["churn"]["horizon_days"] == config["dates"]["horizon_days"] == 182

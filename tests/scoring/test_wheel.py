@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from patronage.errors import BundleError, ConfigError, OutputError
+from patronage.runtime.bundle import read_bundle
 from patronage.runtime.scorer import load_scorer
-from patronage.schema import MODEL_INPUT, SCORE_VALUES
+from patronage.schema import SCORE_VALUES
 from patronage.scoring.wheel import export_wheel
 
 
@@ -37,18 +38,20 @@ def test_wheel_needs_three_packages_and_holds_no_pickle(wheel):
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
 
 
-def test_readme_lists_every_column(wheel):
+def test_readme_lists_every_column(full_run, wheel):
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("METADATA"))
         readme = archive.read(metadata).decode()
-    assert all(f"| `{name}` |" in readme for name in (*MODEL_INPUT.names, *SCORE_VALUES.names))
+    inputs = read_bundle(full_run.bundle_folder).inputs
+    assert all(f"| `{name}` |" in readme for name in (*inputs.names, *SCORE_VALUES.names))
 
 
 def test_module_scores_from_the_wheel_without_patronage(full_run, wheel, tmp_path):
     """Imported straight from the archive's files, with the package patronage barred."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    given = {name: [2.0, 0.0] for name in MODEL_INPUT.names} | {"recency": [10.0, 0.0], "T": [30.0, 30.0]}
+    inputs = read_bundle(full_run.bundle_folder).inputs
+    given = {name: [2.0, 0.0] for name in inputs.names} | {"recency": [10.0, 0.0], "T": [30.0, 30.0]}
     code = (
         "import sys, json; sys.modules['patronage'] = None\n"
         "from shop_scores import INPUT_COLUMNS, OUTPUT_COLUMNS, model, score\n"

@@ -23,7 +23,9 @@ def lone_refunds(transactions: Any) -> Any:
         .aggregate(refunds=_.count(), amount=_.amount.cast(MONEY).sum())
     )
     # The few days of refunds are looked up among the many of purchases, not the other way round.
-    bought = rows.filter(_.amount >= 0).semi_join(refunds, ["customer_id", "day"]).distinct(on=["customer_id", "day"])
+    bought = (
+        rows.filter(_.amount >= 0).semi_join(refunds, ["customer_id", "day"]).select("customer_id", "day").distinct()
+    )
     alone = refunds.anti_join(bought.select("customer_id", "day"), ["customer_id", "day"])
     return alone.aggregate(refunds=_.refunds.sum().fill_null(0), amount=_.amount.sum().cast("float64").fill_null(0.0))
 

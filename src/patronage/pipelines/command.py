@@ -11,7 +11,7 @@ from patronage.paths import conf_folder
 from patronage.pipelines import console
 from patronage.pipelines.settings import plain
 
-OPTIONAL_GROUPS = {"score": ("dates",)}
+OPTIONAL_GROUPS = {"score": ("dates",), "sql": ("dates",)}
 """Groups that may stay unset, by command, because they only lend their values to other keys."""
 
 

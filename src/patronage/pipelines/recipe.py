@@ -14,8 +14,9 @@ from patronage.errors import ConfigError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.features.model_input import input_schema, model_input
 from patronage.ledger.opening import Ledger
+from patronage.models.base import histories_of
+from patronage.models.churn.candidate import ShippableCandidate
 from patronage.models.churn.panel import churn_panel
-from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
@@ -34,8 +35,9 @@ from patronage.pipelines.settings import (
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.clv import ValueTerms
 from patronage.runtime.histories import FloatArray
+from patronage.runtime.scorer import told_by_purchases
 from patronage.runtime.time_unit import TimeUnit
-from patronage.schema import SUMMARY, TableSchema
+from patronage.schema import PURCHASE_OUTPUTS, SUMMARY, TableSchema
 from patronage.summary.customer_summary import summarise
 from patronage.tracking.store import TrackingStore
 from patronage.value.lifetime import value_terms
@@ -113,7 +115,14 @@ class Recipe:
         for part in ("purchase", "spend"):
             built(config, part)
         dates = settings_from(Dates, config["dates"], "dates")
-        if built(config, "churn").horizon_days != dates.horizon_days:
+        churn = built(config, "churn")
+        if not isinstance(churn, ShippableCandidate):
+            message = (
+                f"A bundle cannot hold the churn model {type(churn).__name__}: it serves comparisons. To train, choose "
+                "churn=xgboost, churn=logistic or churn=stack."
+            )
+            raise ConfigError(message)
+        if churn.horizon_days != dates.horizon_days:
             message = (
                 f"churn.horizon_days is {config['churn']['horizon_days']} and dates.horizon_days {dates.horizon_days}: "
                 "all scores look equally far ahead. Set dates.horizon_days alone."
@@ -159,8 +168,11 @@ class Recipe:
         known = model_input(ledger.tables, as_of, unit, inputs).execute() if spend.include_first else customers
         spend.fit(known)
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
+        churn = self._churn_model(inputs)
         panel = churn_panel(ledger.tables, cutoffs, horizon_days, unit, inputs)
-        churn = self._churn_model(inputs).fit(panel)
+        if set(churn.features) & set(PURCHASE_OUTPUTS):
+            panel = self._told_by_purchases(ledger, panel, purchase)
+        churn.fit(panel)
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
@@ -174,20 +186,38 @@ class Recipe:
         )
         return Fit(bundle, purchase, candidates, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
 
-    def _churn_model(self, inputs: TableSchema) -> ChurnClassifier:
-        """The classifier, told which columns there are if the configuration does not name any."""
-        part = self.config["churn"]
+    def _churn_model(self, inputs: TableSchema) -> ShippableCandidate:
+        """The churn model, told which columns there are if the configuration does not name any."""
+        offered = (*inputs.names, *PURCHASE_OUTPUTS)
         left_out = {*SUMMARY.names, *self.features.leave_out}
-        features = part["features"] or [name for name in inputs.names if name not in left_out]
-        unknown = [name for name in features if name not in inputs.names]
+        every = [name for name in inputs.names if name not in left_out]
+        if self.features.purchase_model:
+            every += PURCHASE_OUTPUTS
+        part = dict(self.config["churn"])
+        for place in (part, part.get("trees", {})):
+            if "features" in place:
+                place["features"] = place["features"] or every
+        model: ShippableCandidate = built({"churn": part}, "churn")
+        unknown = [name for name in model.features if name not in offered]
         if unknown:
             message = (
                 f"Unknown churn.features: {', '.join(unknown)}. This ledger and features.groups offer: "
-                f"{', '.join(inputs.names)}."
+                f"{', '.join(offered)}."
             )
             raise ConfigError(message)
-        model: ChurnClassifier = built({"churn": {**part, "features": features}}, "churn")
         return model
+
+    def _told_by_purchases(self, ledger: Ledger, panel: pd.DataFrame, purchase: PurchaseModel) -> pd.DataFrame:
+        """Set beside the panel what a purchase model of the same kind, fitted at each cut-off, tells of customers."""
+        unit = self.settings.time_unit
+        horizon = unit.from_days(self.dates.horizon_days)
+        parts = []
+        for cutoff, rows in panel.groupby("cutoff", sort=False):
+            as_of = pd.Timestamp(str(cutoff)).date()
+            histories = summarise(ledger.transactions, as_of=as_of, time_unit=unit).histories()
+            params = purchase.unfitted().fit(histories, weights=histories["n_customers"]).to_params()
+            parts.append(rows.assign(**told_by_purchases(params, histories_of(rows), horizon)))
+        return pd.concat(parts)
 
     def _purchase_models(self, histories: pd.DataFrame) -> Candidates:
         model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
@@ -214,7 +244,7 @@ def _listed(covariance: FloatArray) -> list[list[float]] | None:
     return covariance.tolist() if np.isfinite(covariance).all() else None
 
 
-def _read_by(inputs: TableSchema, spend: GammaGamma, churn: ChurnClassifier) -> TableSchema:
+def _read_by(inputs: TableSchema, spend: GammaGamma, churn: ShippableCandidate) -> TableSchema:
     """The columns that the models read and the holdout is judged by; scoring need not compute the others."""
     read = {*BASIC_INPUTS, *spend.to_params().columns, *churn.features}
     return TableSchema(inputs.name, tuple(column for column in inputs.columns if column.name in read))

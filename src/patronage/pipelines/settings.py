@@ -57,6 +57,7 @@ class Features(Settings):
 
     groups: list[str] | None
     leave_out: list[str]
+    purchase_model: bool
 
 
 class Panel(Settings):

@@ -5,8 +5,8 @@
     manifest.json    format, dates, units, input and output columns, training facts, hash of every other file
     purchase.json    parameters of the purchase model
     spend.json       parameters of the spend model
-    churn.json       features, horizon and calibration of the churn classifier
-    churn.ubj        its trees, in XGBoost's own format
+    churn.json       kind, features, horizon and calibration of the churn model
+    churn.ubj        its trees, in XGBoost's own format, if it has any
 
 Loading checks the SHA-256 of every member, and that no file is beyond all measure, before anything is read from it. The
 manifest has no hash of its own: its SHA-256 is the fingerprint that names the bundle. There is no pickle anywhere.
@@ -25,7 +25,7 @@ import xgboost
 from ..errors import BundleError
 from ..files import written_whole
 from ..schema import MODEL_INPUT, SCORE_VALUES, Column, TableSchema
-from .churn import Calibration, ChurnModel
+from .churn_kinds import AnyChurnModel, churn_facts, churn_model, churn_trees
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
 from .purchase.kinds import KINDS
@@ -37,13 +37,14 @@ READABLE = (1, 2)
 """Formats that this version reads: format 2 added text among the inputs."""
 
 MANIFEST = "manifest.json"
-MEMBERS = ("purchase.json", "spend.json", "churn.json", "churn.ubj")
+TREES = "churn.ubj"
+MEMBERS = ("purchase.json", "spend.json", "churn.json", TREES)
 LARGEST_BYTES = {
     MANIFEST: 2**20,
     "purchase.json": 2**16,
     "spend.json": 2**16,
     "churn.json": 2**24,
-    "churn.ubj": 2**30,
+    TREES: 2**30,
 }
 
 
@@ -55,7 +56,7 @@ class Bundle:
     ----------
     purchase : PurchaseParams
     spend : GammaGammaParams
-    churn : ChurnModel
+    churn : AnyChurnModel
     value : ValueTerms
     as_of : date
         Last day of the ledger that the models were fitted to.
@@ -73,7 +74,7 @@ class Bundle:
 
     purchase: PurchaseParams
     spend: GammaGammaParams
-    churn: ChurnModel
+    churn: AnyChurnModel
     value: ValueTerms
     as_of: date
     time_unit: TimeUnit
@@ -97,18 +98,13 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
         If it cannot be written.
     """
     folder = Path(folder)
-    churn_facts = {
-        "features": bundle.churn.features,
-        "horizon_days": bundle.churn.horizon_days,
-        "calibration": asdict(bundle.churn.calibration),
-        "categories": dict(bundle.churn.categories),
-    }
     with written_whole(folder) as place:
         place.mkdir()
         _write_json(place / "purchase.json", {"kind": bundle.purchase.kind, **asdict(bundle.purchase)})
         _write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
-        _write_json(place / "churn.json", {"kind": "xgboost", **churn_facts})
-        bundle.churn.booster.save_model(place / "churn.ubj")
+        _write_json(place / "churn.json", churn_facts(bundle.churn))
+        if (trees := churn_trees(bundle.churn)) is not None:
+            trees.save_model(place / TREES)
         manifest = {
             "format": FORMAT,
             "as_of": bundle.as_of.isoformat(),
@@ -118,7 +114,7 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
             "input": _columns(bundle.inputs),
             "output": _columns(SCORE_VALUES),
             "training": dict(bundle.training),
-            "files": {name: _fingerprint(place / name) for name in MEMBERS},
+            "files": {name: _fingerprint(place / name) for name in MEMBERS if (place / name).exists()},
         }
         _write_json(place / MANIFEST, manifest)
     return folder
@@ -146,13 +142,15 @@ def read_bundle(folder: Path | str) -> Bundle:
             f"{' and '.join(map(str, READABLE))}. Use the version that wrote it, or train again."
         )
         raise BundleError(message)
-    members = {name: _checked_member(folder, name, manifest) for name in MEMBERS}
+    # Only trees may be missing: without a model that has them, the manifest does not name them.
+    named = [name for name in MEMBERS if name != TREES or TREES in (manifest.get("files") or ())]
+    members = {name: _checked_member(folder, name, manifest) for name in named}
     purchase, spend, churn = (_parse(members[name], folder / name) for name in MEMBERS[:3])
     try:
         return Bundle(
             purchase=_from_fields(KINDS[purchase["kind"]], purchase),
             spend=_from_fields(GammaGammaParams, spend),
-            churn=_churn_model(churn, members["churn.ubj"]),
+            churn=churn_model(churn, members.get(TREES)),
             value=ValueTerms(**manifest["value"]),
             as_of=date.fromisoformat(manifest["as_of"]),
             time_unit=TimeUnit(manifest["time_unit"]),
@@ -164,23 +162,6 @@ def read_bundle(folder: Path | str) -> Bundle:
     except (KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as error:
         message = f"The bundle {folder} holds a value that does not fit: {error!r}. Train or export it again."
         raise BundleError(message) from error
-
-
-def _churn_model(facts: dict[str, Any], trees: bytes) -> ChurnModel:
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(trees))
-    calibration = facts["calibration"]
-    return ChurnModel(
-        booster=booster,
-        features=tuple(facts["features"]),
-        horizon_days=int(facts["horizon_days"]),
-        calibration=Calibration(
-            calibration["kind"],
-            tuple(map(float, calibration["knots_x"])),
-            tuple(map(float, calibration["knots_y"])),
-        ),
-        categories={name: tuple(map(str, values)) for name, values in facts.get("categories", {}).items()},
-    )
 
 
 def _from_fields(kind: type, values: dict[str, Any]) -> Any:

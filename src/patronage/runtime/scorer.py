@@ -11,7 +11,8 @@ from ..errors import InputError
 from ..schema import SCORE_VALUES, TableSchema
 from . import clv, gamma_gamma
 from .bundle import Bundle, read_bundle
-from .histories import FloatArray, checked_histories, refuse_rows
+from .histories import FloatArray, Histories, checked_histories, refuse_rows
+from .purchase.model import PurchaseParams
 
 
 class Scorer:
@@ -53,15 +54,37 @@ class Scorer:
         discounted = clv.discounted_purchases(
             bundle.purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit
         )
+        told = told_by_purchases(bundle.purchase, histories, horizon)
         scores = {
-            "probability_alive": bundle.purchase.probability_alive(histories),
-            "probability_active": bundle.purchase.probability_active(histories, horizon),
-            "expected_purchases": bundle.purchase.expected_purchases(histories, horizon),
+            **told,
             "expected_spend": spend,
-            "churn_probability": bundle.churn.churn_probability(columns),
+            "churn_probability": bundle.churn.churn_probability(columns | told),
             "clv": clv.customer_lifetime_value(discounted, spend, bundle.value),
         }
         return {name: scores[name] for name in SCORE_VALUES.names}
+
+
+def told_by_purchases(purchase: PurchaseParams, histories: Histories, horizon: float) -> dict[str, FloatArray]:
+    """What a purchase model tells of customers: scores, and columns that a churn model may look at.
+
+    Parameters
+    ----------
+    purchase : PurchaseParams
+    histories : Histories
+        Of n customers.
+    horizon : float
+        In the unit of their times.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n,)
+        The columns `schema.PURCHASE_OUTPUTS`.
+    """
+    return {
+        "probability_alive": purchase.probability_alive(histories),
+        "probability_active": purchase.probability_active(histories, horizon),
+        "expected_purchases": purchase.expected_purchases(histories, horizon),
+    }
 
 
 def load_scorer(folder: Path | str) -> Scorer:

@@ -13,6 +13,8 @@ from engines_under_test import engine_under_test
 from patronage import FilesSource, open_ledger
 from patronage.errors import ContractError, SourceError
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = {"customer_id": "id", "timestamp": "when", "amount": "sum", "product": "what"}
 
 CSV = (

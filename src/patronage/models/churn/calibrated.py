@@ -70,7 +70,7 @@ class CalibratedCandidate(ABC):
     calibration_choice_ : DataFrame or None
         From `choose_calibration`, if the kind was chosen.
     uninformative_ : tuple of str
-        Features with the same value in every row of the panel.
+        Features with the same value in every row of the panel that `fit` was given.
     categories_ : dict of str to tuple of str
         For each feature that is text, the values that are told apart.
     """

@@ -17,10 +17,13 @@ class Candidate(Protocol):
         What it is called in tables.
     features : tuple of str
         Columns of the panel that it looks at.
+    horizon_days : int
+        Churn means: no purchase within so many days after the cut-off.
     """
 
     name: Any
     features: tuple[str, ...]
+    horizon_days: int
 
     def fit(self, panel: pd.DataFrame) -> Self:
         """Learn from a panel: one row for every customer and cut-off; see `panel_rows`."""

@@ -21,7 +21,6 @@ _OPTIONS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
     "min_rows_in_leaf": ("whole", "1 and above", lambda value: value >= 1),
     "seed": ("whole", "0 and above", lambda value: value >= 0),
     "n_threads": ("whole", "1 and above", lambda value: value >= 1),
-    "longest_period": ("whole", "1 and above", lambda value: value >= 1),
     "learning_rate": ("real", "above 0 and up to 1", lambda value: 0 < value <= 1),
     "min_child_weight": ("real", "0 and above", lambda value: 0 <= value < math.inf),
     "subsample": ("real", "above 0 and up to 1", lambda value: 0 < value <= 1),

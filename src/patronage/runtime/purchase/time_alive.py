@@ -274,7 +274,7 @@ Drawn = tuple[FloatArray, FloatArray, NDArray[np.bool_]]
 
 
 @singledispatch
-def _drawn(living: Living, horizon: FloatArray, rng: np.random.Generator) -> Drawn:  # noqa: ARG001
+def _drawn(living: Living, horizon: FloatArray, rng: np.random.Generator) -> Drawn:
     """Purchases, time alive within the horizon, and whether the customer left at the last purchase."""
     message = f"How {type(living).__name__} lives on is not known here."
     raise NotImplementedError(message)
