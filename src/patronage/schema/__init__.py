@@ -6,6 +6,15 @@ the model's signature and of the documentation. It knows no dataframe library.
 
 from .columns import Column, ColumnType, TableSchema
 from .customers import FEATURES, MODEL_INPUT, PURCHASE_OUTPUTS, SCORE_INTERVALS, SCORE_VALUES, SCORES, SUMMARY
+from .equity import (
+    ACQUISITION,
+    COHORT_CURVES,
+    CUSTOMER_EQUITY,
+    EQUITY_BRIDGE,
+    EQUITY_WATERFALL,
+    FUTURE_PROFIT,
+    VALUATION,
+)
 from .evaluation import (
     ALIVE_HISTORY,
     BACKTEST,
@@ -42,23 +51,29 @@ from .value import (
 )
 
 __all__ = [
+    "ACQUISITION",
     "ALIVE_HISTORY",
     "BACKTEST",
     "CAMPAIGNS",
     "CAPACITY_USE",
     "CHURN_CALIBRATION",
     "CHURN_GAIN",
+    "COHORT_CURVES",
     "CONDITIONAL_EXPECTATION",
     "CONTACTS",
     "CONTACT_CHANNELS",
     "COST_TO_SERVE",
     "CUSTOMERS",
+    "CUSTOMER_EQUITY",
     "CUSTOMER_PROFIT",
     "DAY",
     "DECILES",
+    "EQUITY_BRIDGE",
+    "EQUITY_WATERFALL",
     "FEATURES",
     "FREQUENCY_HISTOGRAM",
     "FREQUENCY_RECENCY",
+    "FUTURE_PROFIT",
     "INTERVALS",
     "LEDGER_TABLES",
     "METRICS",
@@ -80,6 +95,7 @@ __all__ = [
     "TIER_MIGRATION",
     "TRACKING_CURVE",
     "TRANSACTIONS",
+    "VALUATION",
     "VALUE_AT_RISK",
     "VALUE_CURVES",
     "WHALE_CURVE",

@@ -1,0 +1,330 @@
+"""Profit and retention by age: what groups of customers brought in each period after they were won, and will bring.
+
+A customer's age begins with the first purchase and is cut into periods of equal length (30.4375 days by default). Up to
+the as-of date the ledger says what happened; from there on the model goes on, customer by customer, so that at every
+age all customers of a group count: those who have reached it by what they did, the others by what is expected of them.
+In the period that a customer is in, both parts are added.
+
+Customers are gathered in `BLOCKS` blocks, whose weights the Bayesian bootstrap draws: what the group would have looked
+like with other customers. The interval takes the model for certain.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+from ibis import _
+
+from patronage.errors import ConfigError
+from patronage.ledger.purchases import MONEY, netting_day
+from patronage.ledger.tables import LedgerTables, business_day
+from patronage.models.base import required_columns
+from patronage.models.uncertainty import checked_rng, checked_size, quantiles_of
+from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.time_unit import DAYS_PER_YEAR
+from patronage.value.calendar import DAYS_PER_MONTH
+from patronage.value.futures import group_codes
+from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
+from patronage.value.profit_draws import ProfitOutlook
+from patronage.value.profit_facts import line_margin
+
+BLOCKS = 100
+"""Blocks of customers in a group that the bootstrap draws."""
+
+RETENTION_FUTURES = 20
+"""Futures that expected retention is the mean of."""
+
+
+@dataclass(frozen=True)
+class AgeFlows:
+    """Sums by group, block of customers, and age.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        g of them.
+    period_days : float
+        Length of an age period.
+    customers, cost : ndarray of float64, shape (g, blocks)
+        Customers, and what it cost to win them.
+    observed : ndarray of float64, shape (g, blocks, k)
+        Customers who were observed for all of the age period.
+    profit, bought : ndarray of float64, shape (g, blocks, k)
+        Profit, and customers who bought, up to the as-of date.
+    profit_of_observed, bought_of_observed : ndarray of float64, shape (g, blocks, k)
+        The same of those customers only who were observed for all of the period.
+    profit_to_come, buyers_to_come : ndarray of float64, shape (g, blocks, k)
+        Expected after the as-of date; buyers are those who had not bought in the period before it.
+    """
+
+    groups: tuple[str, ...]
+    period_days: float
+    customers: FloatArray
+    cost: FloatArray
+    observed: FloatArray
+    profit: FloatArray
+    bought: FloatArray
+    profit_of_observed: FloatArray
+    bought_of_observed: FloatArray
+    profit_to_come: FloatArray
+    buyers_to_come: FloatArray
+
+    @property
+    def ages(self) -> FloatArray:
+        """Ends of the age periods, in days."""
+        ends: FloatArray = self.period_days * np.arange(1.0, self.profit.shape[2] + 1)
+        return ends
+
+    def draw_weights(self, size: int, rng: np.random.Generator) -> FloatArray:
+        """Random weights of the blocks, with a mean of 1, shape (size, g, blocks); empty blocks weigh nothing."""
+        there = self.customers > 0
+        weights = rng.standard_exponential((size, *there.shape)) * there
+        return np.asarray(weights * there.sum(axis=1)[:, None] / weights.sum(axis=2, keepdims=True), dtype=np.float64)
+
+    def cumulative(self, weights: FloatArray | None = None) -> FloatArray:
+        """Cumulative profit per customer to the end of each age period, what came and what is to come together.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (size, g, blocks), optional
+            Of blocks.
+
+        Returns
+        -------
+        ndarray of float64, shape (g, k), or (size, g, k)
+        """
+        both = np.cumsum(self.profit + self.profit_to_come, axis=2)
+        if weights is None:
+            return np.asarray(both.sum(axis=1) / self.customers.sum(axis=1)[:, None], dtype=np.float64)
+        counts = np.einsum("sgb,gb->sg", weights, self.customers)
+        return np.asarray(np.einsum("sgb,gbk->sgk", weights, both) / counts[:, :, None], dtype=np.float64)
+
+
+def profit_cells(tables: LedgerTables, as_of: date, period_days: float = DAYS_PER_MONTH, **margin: Any) -> pd.DataFrame:
+    """Profit of every customer in every age period up to a date; only cells in which anything happened.
+
+    Parameters
+    ----------
+    tables : LedgerTables
+    as_of : date
+    period_days : float
+    **margin
+        assumed_margin_rate and cost_by_channel, as for `profit_facts`.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, age (period, 0 and above), profit (margin less contacts and campaigns, in money) and bought
+        (whether there was a purchase). What happened before the first purchase is of age 0.
+    """
+    until = ibis.date(as_of.isoformat())
+    sold = tables.transactions.filter(business_day(tables.transactions) <= until)
+    lines = sold.select(
+        "customer_id",
+        day=netting_day(sold),
+        amount=sold.amount.cast(MONEY),
+        profit=line_margin(sold, margin.get("assumed_margin_rate"), {}),
+    )
+    days = lines.group_by("customer_id", "day").aggregate(profit=_.profit.sum(), largest=_.amount.max())
+    days = days.mutate(bought=(_.largest >= 0).cast("int64")).drop("largest")
+    first = days.filter(_.bought == 1).group_by("customer_id").aggregate(first_day=_.day.min())
+    parts = [days, *_costs(tables, until, margin.get("cost_by_channel") or {})]
+    flows = (
+        ibis.union(*(part.select("customer_id", "day", "profit", "bought") for part in parts)) if parts[1:] else days
+    )
+    dated = flows.inner_join(first, "customer_id")
+    length = float(period_days)
+    dated = dated.mutate(age=(_.day.delta(_.first_day, unit="day").cast("float64") / length).floor().cast("int64"))
+    cells = dated.mutate(age=ibis.greatest(_.age, 0)).group_by("customer_id", "age")
+    table = cells.aggregate(profit=_.profit.sum().cast("float64"), bought=_.bought.max())
+    frame: pd.DataFrame = table.order_by("customer_id", "age").execute()
+    return frame
+
+
+def _costs(tables: LedgerTables, until: Any, by_channel: dict[str, float]) -> list[Any]:
+    """Costs of contacts and campaigns by customer and day, as negative profit."""
+    parts = []
+    for name in ("contacts", "campaigns"):
+        facts = getattr(tables, name)
+        if facts is None:
+            continue
+        rows = facts.filter(business_day(facts) <= until)
+        if "cost" in facts.columns:
+            cost = rows.cost.cast(MONEY).fill_null(ibis.literal("0").cast(MONEY))
+        elif name == "contacts" and by_channel:
+            known = [(rows.channel == one, ibis.literal(str(each)).cast(MONEY)) for one, each in by_channel.items()]
+            cost = ibis.cases(*known, else_=ibis.literal("0").cast(MONEY))
+        else:
+            continue
+        zero = ibis.literal(0, type="int64")
+        each = rows.select("customer_id", day=business_day(rows), profit=-cost)
+        parts.append(each.group_by("customer_id", "day").aggregate(profit=_.profit.sum()).mutate(bought=zero))
+    return parts
+
+
+def age_flows(
+    cells: pd.DataFrame,
+    model: ProfitModel,
+    frame: pd.DataFrame,
+    groups: Any,
+    n_periods: int,
+    period_days: float = DAYS_PER_MONTH,
+    terms: ProfitTerms | None = None,
+    *,
+    rng: np.random.Generator,
+) -> AgeFlows:
+    """Gather what groups brought by age, and what is expected of them up to the last age.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        From `profit_cells`, with the same period.
+    model : ProfitModel
+    frame : DataFrame
+        The customers, as for `future_profit`, with acquisition_cost.
+    groups : array-like, shape (n,)
+        Name of each customer's group: cohort, channel, campaign.
+    n_periods : int
+        Ages that are asked for.
+    period_days : float
+    terms : ProfitTerms, optional
+        Costs that no table holds. Neither its horizon nor its discount rate counts: money is that of its day.
+    rng : numpy.random.Generator
+        Of the futures that expected retention is the mean of.
+
+    Raises
+    ------
+    ConfigError
+        If there are no periods, or their length is not above 0.
+    """
+    if n_periods < 1 or not 0 < period_days < np.inf:
+        message = f"Ages need 1 or more periods of a length above 0 days; got {n_periods} of {period_days}."
+        raise ConfigError(message)
+    names, code = group_codes(groups, len(frame))
+    place = code * BLOCKS + np.arange(len(frame)) % BLOCKS
+    (T,) = required_columns(frame, ("T_calendar" if "T_calendar" in frame else "T",))
+    age = np.asarray(T, dtype=np.float64) * model.time_unit.days / period_days
+    shape = (len(names), BLOCKS)
+
+    def spread(rows: IndexArray, ages: IndexArray, values: FloatArray) -> FloatArray:
+        inside = ages < n_periods
+        where = place[rows[inside]] * n_periods + ages[inside]
+        table = np.bincount(where, values[inside], minlength=shape[0] * BLOCKS * n_periods)
+        return np.asarray(table, dtype=np.float64).reshape(*shape, n_periods)
+
+    row = frame.index.get_indexer(pd.Index(cells["customer_id"]))
+    known = row >= 0
+    row, at = row[known], cells["age"].to_numpy(np.int64)[known]
+    profit = cells["profit"].to_numpy(np.float64)[known]
+    bought = cells["bought"].to_numpy(np.float64)[known]
+    whole = at < np.floor(age)[row]
+    everyone = np.arange(len(frame))
+    reached = [spread(everyone, np.full(len(frame), k), (np.floor(age) > k).astype(float)) for k in range(n_periods)]
+    cost = frame["acquisition_cost"].fillna(0.0).to_numpy(np.float64)
+    now = np.zeros(len(frame), dtype=bool)
+    now[row[(at == np.floor(age)[row]) & (bought > 0)]] = True
+    own = ProfitTerms(0.0, 0.0) if terms is None else terms
+    to_come = _expected_profit(model, frame, own, age, n_periods, period_days)
+    ages = np.arange(n_periods)
+    return AgeFlows(
+        groups=tuple(names),
+        period_days=float(period_days),
+        customers=np.bincount(place, minlength=shape[0] * BLOCKS).astype(np.float64).reshape(shape),
+        cost=np.bincount(place, cost, minlength=shape[0] * BLOCKS).astype(np.float64).reshape(shape),
+        observed=np.sum(reached, axis=0),
+        profit=spread(row, at, profit),
+        bought=spread(row, at, bought),
+        profit_of_observed=spread(row[whole], at[whole], profit[whole]),
+        bought_of_observed=spread(row[whole], at[whole], bought[whole]),
+        profit_to_come=np.sum([spread(everyone, np.full(len(frame), k), to_come[:, k]) for k in ages], axis=0),
+        buyers_to_come=_expected_buyers(model, frame, own, age, now, n_periods, period_days, spread, rng),
+    )
+
+
+def cohort_curves(flows: AgeFlows, level: float = 0.9, size: int = 400, *, rng: np.random.Generator) -> pd.DataFrame:
+    """Retention and cumulative profit per customer by age.
+
+    Parameters
+    ----------
+    flows : AgeFlows
+    level : float
+        Of the bootstrap interval of cumulative profit.
+    size : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
+        As described in `schema.equity.COHORT_CURVES`, one row for each group and age.
+    """
+    drawn = flows.cumulative(flows.draw_weights(checked_size(size, level), checked_rng(rng)))
+    low, _median, high = quantiles_of(drawn, level)
+    count = flows.customers.sum(axis=1)[:, None]
+    observed = flows.observed.sum(axis=1)
+    some = observed > 0
+    nothing = np.full(observed.shape, np.nan)
+    actual = np.divide(flows.profit_of_observed.sum(axis=1), observed, out=nothing.copy(), where=some)
+    table = {
+        "group": np.repeat(flows.groups, flows.profit.shape[2]),
+        "age": np.tile(np.arange(flows.profit.shape[2]), len(flows.groups)),
+        "age_days": np.tile(flows.ages, len(flows.groups)),
+        "n_customers": np.repeat(flows.customers.sum(axis=1).astype(np.int64), flows.profit.shape[2]),
+        "observed_share": observed / count,
+        "retention_actual": np.divide(flows.bought_of_observed.sum(axis=1), observed, out=nothing.copy(), where=some),
+        "retention": (flows.bought + flows.buyers_to_come).sum(axis=1) / count,
+        "cumulative_actual": np.cumsum(actual, axis=1),
+        "cumulative_profit": flows.cumulative(),
+        "cumulative_low": low,
+        "cumulative_high": high,
+    }
+    return pd.DataFrame({name: np.ravel(values) for name, values in table.items()})
+
+
+def profit_path(model: ProfitModel, frame: pd.DataFrame, terms: ProfitTerms, ends_days: FloatArray) -> FloatArray:
+    """Expected profit within each of several horizons, shape (n, m), undiscounted."""
+    own = [ProfitTerms(float(end), 0.0, terms.cost_per_purchase, terms.retention_cost_yearly) for end in ends_days]
+    return np.column_stack([future_profit(model, frame, one)["future_profit"] for one in own])
+
+
+def _expected_profit(
+    model: ProfitModel, frame: pd.DataFrame, terms: ProfitTerms, age: FloatArray, n_periods: int, period_days: float
+) -> FloatArray:
+    """Expected profit after the as-of date in each age period, shape (n, n_periods)."""
+    ahead = int(np.ceil(n_periods - age.min(initial=n_periods))) + 1
+    path = profit_path(model, frame, terms, period_days * np.arange(max(ahead, 1) + 1.0))
+    until = np.zeros((len(frame), n_periods + 1))
+    rows = np.arange(len(frame))
+    for k in range(n_periods + 1):
+        place = np.clip(k - age, 0.0, path.shape[1] - 1.0)
+        below = np.minimum(np.floor(place).astype(np.intp), path.shape[1] - 2)
+        until[:, k] = path[rows, below] + (place - below) * (path[rows, below + 1] - path[rows, below])
+    return np.diff(until, axis=1)
+
+
+def _expected_buyers(
+    model: ProfitModel,
+    frame: pd.DataFrame,
+    terms: ProfitTerms,
+    age: FloatArray,
+    bought_now: Any,
+    n_periods: int,
+    period_days: float,
+    spread: Any,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Expected customers who buy after the as-of date in each age period, and had not bought in it before."""
+    horizon = max(n_periods - float(age.min(initial=n_periods)), 0.0) * period_days
+    years = max(horizon, period_days) / DAYS_PER_YEAR
+    own = ProfitTerms(years * DAYS_PER_YEAR, 0.0, terms.cost_per_purchase, terms.retention_cost_yearly)
+    outlook = ProfitOutlook.of(model, frame, own, parameter_uncertainty=False)
+    total = 0.0
+    for drawn in outlook.draw_parameters(RETENTION_FUTURES, checked_rng(rng)):
+        owner, time = outlook.draw_lives(drawn, rng).times(rng)
+        at = np.floor(age[owner] + time * model.time_unit.days / period_days).astype(np.intp)
+        kept = ~(bought_now[owner] & (at == np.floor(age[owner]))) & (at < n_periods)
+        cells = np.unique(owner[kept] * n_periods + at[kept])
+        total = total + spread(cells // n_periods, cells % n_periods, np.ones(len(cells)))
+    return np.asarray(total / RETENTION_FUTURES, dtype=np.float64)
