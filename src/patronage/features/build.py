@@ -10,7 +10,7 @@ from patronage.features.customers import customer_rows
 from patronage.features.group import Feature
 from patronage.features.groups import available
 from patronage.features.point_in_time import Known, joined
-from patronage.features.purchases import purchase_history
+from patronage.features.transaction_days import purchase_history
 from patronage.ledger.tables import LedgerTables
 from patronage.schema import Column, TableSchema
 
@@ -52,7 +52,8 @@ def customer_features(tables: LedgerTables, as_of: date | Sequence[date], groups
     features = available(tables, groups).features
     by_facts: dict[Callable[[Known], Any], list[Feature]] = {purchase_history: []}
     for group, found in features.items():
-        by_facts.setdefault(group.facts, []).extend(found)
+        for feature in found:
+            by_facts.setdefault(feature.facts or group.facts, []).append(feature)
     of_customers = by_facts.pop(customer_rows, [])
     table = known.on_each(_customers_with_a_purchase(known, by_facts.pop(purchase_history)))
     parts = [(_aggregated(facts(known), known, aggregates), known.keys) for facts, aggregates in by_facts.items()]

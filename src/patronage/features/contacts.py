@@ -5,7 +5,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from patronage.features.group import WINDOWS_DAYS, Feature, FeatureGroup, ratio
+from patronage.features.group import RECENT_DAYS, WINDOWS_DAYS, Feature, FeatureGroup, ratio
 from patronage.features.point_in_time import Known, later_day
 from patronage.ledger.purchases import MONEY
 
@@ -28,7 +28,7 @@ CONTACT_WINDOWS_DAYS = (90, 365)
 
 
 def contact_rows(known: Known) -> Any:
-    """Contacts, once for every as-of date on which they are known.
+    """Contacts, once for every as-of date on which they are known, and of complaints what had become of them.
 
     Returns
     -------
@@ -38,11 +38,7 @@ def contact_rows(known: Known) -> Any:
         (missing while open).
     """
     table = known.facts("contacts")
-    columns = {name: table[name].lower() for name in ("kind", "channel") if name in table.columns}
-    if "cost" in table.columns:
-        columns["cost"] = table.cost.cast(MONEY)
-    if "duration_minutes" in table.columns:
-        columns["minutes"] = table.duration_minutes.cast(MONEY)
+    columns = _columns(table)
     if "closed_at" in table.columns:
         columns["closed_day"], columns["closed_known"] = later_day(table, "closed_at", known.zoned)
     rows = known.up_to(table.select("customer_id", "day", **columns))
@@ -51,6 +47,27 @@ def contact_rows(known: Known) -> Any:
     rows = rows.mutate(is_open=(_.closed_known > _.as_of).fill_null(True))
     days_to_close = _.closed_day.delta(_.day, unit="day").cast("int64")
     return rows.mutate(days_to_close=ibis.ifelse(_.is_open, None, days_to_close))
+
+
+def recent_contacts(known: Known) -> Any:
+    """Contacts that are younger than `RECENT_DAYS`, once for every as-of date on which they are so.
+
+    Returns
+    -------
+    ibis.Table
+        As `contact_rows`, without is_open and days_to_close.
+    """
+    table = known.facts("contacts")
+    return known.lately(table.select("customer_id", "day", **_columns(table)), RECENT_DAYS)
+
+
+def _columns(table: Any) -> dict[str, Any]:
+    columns = {name: table[name].lower() for name in ("kind", "channel") if name in table.columns}
+    if "cost" in table.columns:
+        columns["cost"] = table.cost.cast(MONEY)
+    if "duration_minutes" in table.columns:
+        columns["minutes"] = table.duration_minutes.cast(MONEY)
+    return columns
 
 
 def _within(length: int) -> str:
@@ -66,7 +83,7 @@ CONTACTS = FeatureGroup(
         *(
             Feature(
                 f"contacts_{length}d", "contacts", f"Number of contacts {_within(length)}.",
-                _.count(where=_.age_days < length),
+                _.count(where=_.age_days < length), facts=recent_contacts,
             )
             for length in WINDOWS_DAYS
         ),
@@ -101,7 +118,7 @@ _CHANNEL_NAMES = tuple(name for names in CHANNELS.values() for name in names)
 CONTACT_KINDS = FeatureGroup(
     "contact_kinds",
     "What the contacts were about. Complaints have a group of their own; a missing kind counts as other.",
-    contact_rows,
+    recent_contacts,
     _split(
         "of_kind", {kind: _.kind == kind for kind in KINDS} | {"other": _others(_.kind, (*KINDS, COMPLAINT))},
         "of kind",
@@ -112,7 +129,7 @@ CONTACT_KINDS = FeatureGroup(
 CONTACT_CHANNELS = FeatureGroup(
     "contact_channels",
     "By which channels the contacts came. A missing channel counts as other.",
-    contact_rows,
+    recent_contacts,
     _split(
         "by", {name: _.channel.isin(names) for name, names in CHANNELS.items()}
         | {"other": _others(_.channel, _CHANNEL_NAMES)}, "by",
@@ -129,7 +146,7 @@ COST_TO_SERVE = FeatureGroup(
         *(
             Feature(
                 f"cost_to_serve_{length}d", "money", f"Cost of the contacts {_within(length)}.",
-                _.cost.sum(where=_.age_days < length),
+                _.cost.sum(where=_.age_days < length), facts=recent_contacts,
             )
             for length in WINDOWS_DAYS
         ),
@@ -150,7 +167,7 @@ CONTACT_MINUTES = FeatureGroup(
         *(
             Feature(
                 f"contact_minutes_{length}d", "minutes", f"Duration of the contacts {_within(length)}.",
-                _.minutes.sum(where=_.age_days < length),
+                _.minutes.sum(where=_.age_days < length), facts=recent_contacts,
             )
             for length in CONTACT_WINDOWS_DAYS
         ),
@@ -169,7 +186,7 @@ COMPLAINTS = FeatureGroup(
         *(
             Feature(
                 f"complaints_{length}d", "complaints", f"Number of complaints {_within(length)}.",
-                _.count(where=_IS_COMPLAINT & (_.age_days < length)),
+                _.count(where=_IS_COMPLAINT & (_.age_days < length)), facts=recent_contacts,
             )
             for length in (30, 90, 365)
         ),

@@ -11,6 +11,9 @@ from patronage.schema import Column, ColumnType
 WINDOWS_DAYS = (7, 30, 90, 180, 365)
 """Lengths of the windows that counts and sums are taken over. One of 30 days is the as-of date and the 29 before it."""
 
+RECENT_DAYS = 365
+"""Whatever looks at no older facts than these is aggregated apart, over the few facts that there are."""
+
 LOGARITHM = "decimal(38, 12)"
 """Logarithms are summed as decimals: sums of floats depend on their order, which engines that work in parallel vary."""
 
@@ -32,6 +35,8 @@ class Feature:
         Optional columns that it is computed from, as ``"table.column"``; of ``"table.one|table.other"`` either will do.
     type : {"double", "string"}
         What its values are.
+    facts : callable, optional
+        From `Known` to the rows that it aggregates, where these are not those of its group.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Feature:
     missing: str = ""
     needs: tuple[str, ...] = ()
     type: ColumnType = "double"
+    facts: Callable[[Known], Any] | None = None
 
     @property
     def column(self) -> Column:
@@ -64,7 +70,7 @@ class FeatureGroup:
     about : str
         One sentence on what it tells.
     facts : callable
-        From `Known` to the rows that the features aggregate. Groups with the same function share one pass. Rows of
+        From `Known` to the rows that the features aggregate. Features with the same function share one pass. Rows of
         `customers.customer_rows` are not aggregated, there is one a customer.
     features : tuple of Feature
     needs : tuple of str

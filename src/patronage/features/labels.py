@@ -10,7 +10,7 @@ from ibis import _
 from patronage.features.build import KEYS
 from patronage.features.group import unmet
 from patronage.features.point_in_time import Known, joined
-from patronage.features.purchases import moved_refunds, moves_refunds, transaction_days
+from patronage.features.transaction_days import moved_refunds, moves_refunds, transaction_days
 from patronage.ledger.purchases import MONEY
 from patronage.ledger.tables import LedgerTables
 from patronage.schema import Column, TableSchema

@@ -5,7 +5,7 @@ from typing import Any
 from ibis import _
 
 from patronage.features.group import WINDOWS_DAYS, Feature, FeatureGroup, ratio
-from patronage.features.purchases import purchase_history
+from patronage.features.transaction_days import purchase_history, recent_days
 
 
 def _over_windows(name: str, unit: str, what: str, value: Any) -> tuple[Feature, ...]:
@@ -14,7 +14,7 @@ def _over_windows(name: str, unit: str, what: str, value: Any) -> tuple[Feature,
     windows = (
         Feature(
             f"{name}_{length}d", unit, f"{what}, in the {length} days up to the as-of date.",
-            value.sum(where=_.age_days < length),
+            value.sum(where=_.age_days < length), facts=recent_days,
         )
         for length in WINDOWS_DAYS
     )  # fmt: skip

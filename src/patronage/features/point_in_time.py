@@ -86,6 +86,11 @@ class Known:
         dated = self._joined(facts, lambda day, as_of: [day <= as_of])
         return dated.mutate(age_days=_.as_of.delta(_.day, unit="day").cast("int64"))
 
+    def lately(self, facts: Any, length: int) -> Any:
+        """As `up_to`, but only the facts of the last `length` days, the as-of date included."""
+        facts = facts.filter(facts.day > _literal(self.dates[0] - timedelta(days=length)))
+        return self.up_to(facts).filter(_.age_days < length)
+
     def ahead(self, facts: Any, horizon_days: int) -> Any:
         """Join facts with the as-of dates that they follow by at most `horizon_days` days.
 
