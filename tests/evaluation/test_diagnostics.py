@@ -392,3 +392,12 @@ def test_a_discrete_model_has_its_tables_too():
     table = diagnostics.conditional_expectation(model, came, 5, rng=np.random.default_rng(0))
     total = table["expected_mean"] @ table["n_customers"]
     assert total == pytest.approx(12_884.16, abs=0.05)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e-12, 1e-9), (1e-9, 1e8), (5e-324, 1.0)], ids=["tiny", "edge", "least"])
+def test_where_customers_do_not_differ_there_is_no_distribution(a, b):
+    """A ledger without any dropout leads to the edge of the parameters, where only purchase rates are left to tell."""
+    model = BetaGeoNBD.from_params(BetaGeoParams(0.5, 4.0, a, b))
+    table = diagnostics.mixing_distributions(model, TimeUnit.WEEK)
+    assert table["quantity"].nunique() == 1
+    assert np.isfinite(table[["value", "density", "cumulative", "mean"]].to_numpy(float)).all()

@@ -37,6 +37,9 @@ DRAWS = 200_000
 LOWEST_MOST_FREQUENT, HIGHEST_MOST_FREQUENT = 5, 25
 RECENCY_CELLS = 40
 MIXING_CLASSES = 120
+LEAST_SPREAD = 1e-6
+"""Customers whose values lie closer together than this share do not differ."""
+
 SMALLEST_SHARE_OF_TOP = 1e-5
 SPEND_CLASSES = 40
 
@@ -142,7 +145,8 @@ def mixing_distributions(model: PurchaseModel, time_unit: TimeUnit) -> pd.DataFr
     """How purchase rates and dropout differ across customers: `schema.MIXING_DISTRIBUTIONS`.
 
     The table gives shares of customers in classes of equal width on a logarithmic scale, from the value that one in a
-    thousand exceeds down to a hundred-thousandth of it, or to the lowest thousandth of customers.
+    thousand exceeds down to a hundred-thousandth of it, or to the lowest thousandth of customers. Where customers do not
+    differ, as in their dropout when the ledger shows none, there is no such width, and the quantity is left out.
 
     Parameters
     ----------
@@ -162,12 +166,16 @@ def mixing_distributions(model: PurchaseModel, time_unit: TimeUnit) -> pd.DataFr
     if params.kind not in _MIXING:
         message = f"The mixing distributions of {params.title} are not known; known are {', '.join(_MIXING)}."
         raise InputError(message)
-    tables = []
+    tables = [pd.DataFrame(columns=list(MIXING_DISTRIBUTIONS.names))]
     for quantity, distribution in _MIXING[params.kind](params, time_unit.value).items():
         top = distribution.ppf(0.999)
         lowest = max(distribution.ppf(0.001), SMALLEST_SHARE_OF_TOP * top)
+        if not 0 < lowest < top * (1 - LEAST_SPREAD) < np.inf:
+            continue
         edges = np.geomspace(lowest, top, MIXING_CLASSES + 1)
         below = distribution.cdf(edges)
+        if not np.isfinite(below).all() or below[-1] <= below[0]:
+            continue
         tables.append(
             pd.DataFrame(
                 {
@@ -179,7 +187,7 @@ def mixing_distributions(model: PurchaseModel, time_unit: TimeUnit) -> pd.DataFr
                 }
             )
         )
-    return pd.concat(tables, ignore_index=True)[list(MIXING_DISTRIBUTIONS.names)]
+    return pd.concat(tables[1:] or tables, ignore_index=True)[list(MIXING_DISTRIBUTIONS.names)]
 
 
 def alive_history(
