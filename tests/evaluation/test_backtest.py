@@ -1,6 +1,6 @@
 """Rolling origins on the CDNOW sample, whose holdout is published, and what conformal intervals make of them."""
 
-from datetime import date
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -112,3 +112,15 @@ def test_level_and_size_are_checked_before_the_work(ledger):
         rolling_backtest(ledger, BetaGeoNBD, [date(1997, 9, 30)], 91, level=90, rng=np.random.default_rng(1))
     with pytest.raises(InputError, match="20 or more"):
         rolling_backtest(ledger, BetaGeoNBD, [date(1997, 9, 30)], 91, size=19, rng=np.random.default_rng(1))
+
+
+def test_a_quiet_last_day_is_knowledge(ledger):
+    """Nothing need be sold on the last day of which a ledger is complete."""
+    last = ledger.timestamp.max().execute().date()
+    cutoff, until = last - timedelta(days=90), last + timedelta(days=1)
+    with pytest.raises(ConfigError, match=f"The ledger ends on {last}"):
+        rolling_backtest(ledger, BetaGeoNBD, [cutoff], 91, size=100, rng=np.random.default_rng(4))
+    test = rolling_backtest(
+        ledger, BetaGeoNBD, [cutoff], 91, size=100, rng=np.random.default_rng(4), observed_until=until
+    )
+    assert len(test.origins) == 1

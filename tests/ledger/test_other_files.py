@@ -218,3 +218,14 @@ def test_copies_are_told_by_all_columns_of_the_source(connection, tmp_path):
     assert dropped.account.rows_used == 3
     again = dropped.set_aside.filter(dropped.set_aside.reasons.contains("copy")).to_pyarrow().to_pylist()
     assert {(row["source_file"][-5:], row["source_row"]) for row in again} == {("2.csv", 1), ("2.csv", 3)}
+
+
+def test_numbers_of_json_are_numbers_whatever_the_marks_of_texts(tmp_path):
+    path = tmp_path / "t.jsonl"
+    lines = ['{"c": "a", "t": "2024-01-01", "m": 1.234}', '{"c": "b", "t": "2024-01-01", "m": 12}']
+    lines += ['{"c": "c", "t": "2024-01-01", "m": "1.234,5"}', '{"c": "d", "t": "2024-01-01", "m": 12.125}']
+    path.write_text("\n".join(lines))
+    columns = {"customer_id": "c", "timestamp": "t", "amount": "m"}
+    ledger = open_ledger(FilesSource(str(path), columns, decimal=",", thousands="."))
+    amounts = ledger.transactions.order_by("customer_id").amount.to_pyarrow().to_pylist()
+    assert amounts == [1.234, 12.0, 1234.5, 12.125]

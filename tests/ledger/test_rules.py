@@ -46,8 +46,8 @@ def test_several_currencies_are_refused_unless_one_is_chosen(connection):
         opened(connection, *MONEY)
     assert caught.value.counts == {"EUR": 2, "USD": 1}
     ledger = opened(connection, *MONEY, currency="EUR")
-    assert ledger.account.reasons == {"currency not EUR": 1}
-    assert ledger.account.rows_used == 3
+    assert ledger.account.reasons == {"currency missing": 1, "currency not EUR": 1}
+    assert ledger.account.rows_used == 2
     assert opened(connection, *MONEY[:2]).account.rows_used == 2
 
 

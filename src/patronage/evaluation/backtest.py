@@ -15,6 +15,7 @@ import pandas as pd
 
 from patronage.errors import ConfigError
 from patronage.evaluation.coverage import interval_coverage, randomised_coverage, randomised_pit
+from patronage.ledger.tables import business_day
 from patronage.models.base import checked_level
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.uncertainty import PARAMETER_DRAWS, checked_size, count_distribution
@@ -93,6 +94,7 @@ def rolling_backtest(
     size: int = 1_000,
     *,
     rng: np.random.Generator,
+    observed_until: date | None = None,
 ) -> Backtest:
     """Fit and judge a purchase model at several cut-offs.
 
@@ -114,6 +116,10 @@ def rolling_backtest(
     rng : numpy.random.Generator
         The same state gives the same numbers.
 
+    observed_until : date, optional
+        Last day of which the ledger is known to be complete, though nothing may have been bought on it; that of the
+        last transaction if not given.
+
     Returns
     -------
     Backtest
@@ -122,10 +128,10 @@ def rolling_backtest(
     Raises
     ------
     ConfigError
-        If there are no cut-offs, one occurs twice, or a holdout ends after the last day of the ledger.
+        If there are no cut-offs, one occurs twice, or a holdout ends after `observed_until`.
     """
     unit, level, size = TimeUnit(time_unit), checked_level(level), checked_size(size, level)
-    _refuse_cutoffs(transactions, cutoffs, horizon_days)
+    _refuse_cutoffs(cutoffs, horizon_days, observed_until or last_day(transactions))
     horizon = unit.from_days(float(horizon_days))
     origins = []
     for cutoff in sorted(cutoffs):
@@ -142,7 +148,13 @@ def rolling_backtest(
     return Backtest(tuple(origins))
 
 
-def _refuse_cutoffs(transactions: Any, cutoffs: Sequence[date], horizon_days: int) -> None:
+def last_day(transactions: Any) -> date:
+    """The last business day with a transaction."""
+    last: date = business_day(transactions).max().to_pyarrow().as_py()
+    return last
+
+
+def _refuse_cutoffs(cutoffs: Sequence[date], horizon_days: int, last: date) -> None:
     if not cutoffs or len(set(cutoffs)) < len(cutoffs):
         message = "cutoffs must be one or more dates, each of them once; "
         message += f"got {', '.join(map(str, cutoffs)) or 'none'}."
@@ -150,7 +162,6 @@ def _refuse_cutoffs(transactions: Any, cutoffs: Sequence[date], horizon_days: in
     if horizon_days < 1:
         message = f"horizon_days must be 1 or more; got {horizon_days}."
         raise ConfigError(message)
-    last = transactions.timestamp.max().execute().date()
     late = [one for one in sorted(cutoffs) if one + timedelta(days=horizon_days) > last]
     if late:
         message = (

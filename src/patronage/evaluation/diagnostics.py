@@ -145,8 +145,8 @@ def mixing_distributions(model: PurchaseModel, time_unit: TimeUnit) -> pd.DataFr
     """How purchase rates and dropout differ across customers: `schema.MIXING_DISTRIBUTIONS`.
 
     The table gives shares of customers in classes of equal width on a logarithmic scale, from the value that one in a
-    thousand exceeds down to a hundred-thousandth of it, or to the lowest thousandth of customers. Where customers do not
-    differ, as in their dropout when the ledger shows none, there is no such width, and the quantity is left out.
+    thousand exceeds down to a hundred-thousandth of it, or to the lowest thousandth of customers. Where customers do
+    not differ, as in their dropout when the ledger shows none, there is no such width, and the quantity is left out.
 
     Parameters
     ----------

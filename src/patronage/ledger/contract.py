@@ -210,6 +210,7 @@ def _checks(
     if rules.latest is not None and "day" in rows.columns:
         checks[f"later than {rules.latest}"] = (rows.day > ibis.date(rules.latest.isoformat())).fill_null(False)
     if rules.currency is not None and "currency" in parsed:
+        checks["currency missing"] = rows.currency.isnull()
         checks[f"currency not {rules.currency}"] = (rows.currency != rules.currency).fill_null(False)
     return checks
 

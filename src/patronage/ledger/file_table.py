@@ -16,7 +16,7 @@ from patronage.ledger.engines.engine import Engine
 from patronage.ledger.engines.spark import SparkEngine
 from patronage.ledger.file_scans import MIXED_LINE_ENDS, Scan, csv_scan, jsonl_scan, parquet_scan, readable
 from patronage.ledger.found_files import FileFormat, FoundFile, found_files
-from patronage.ledger.json_lines import keep_bad_lines, whole_lines
+from patronage.ledger.json_lines import as_written, keep_bad_lines, whole_lines
 from patronage.ledger.raw_tables import ROWS, literal, text_of_row
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable
 from patronage.ledger.spark_files import SparkFiles
@@ -39,6 +39,8 @@ class FileTable:
         Of text files.
     setting : str
         Where the settings stand, for messages.
+    decimal : str
+        Mark of decimals in texts, which numbers of JSON lines are handed over with too.
     """
 
     location: str
@@ -46,6 +48,7 @@ class FileTable:
     delimiter: str | None = None
     encoding: str = UTF8
     setting: str = "ledger"
+    decimal: str = "."
 
     def names(self, engine: Engine) -> tuple[str, ...]:
         """The columns of all files, and those that their folders name; see `TableSource.names`."""
@@ -105,20 +108,26 @@ class FileTable:
         self, connection: Any, scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool, first: bool
     ) -> None:
         try:
-            _insert(connection, scan, fields, casts, whole, first)
+            _insert(connection, scan, fields, casts, whole, self.decimal, first)
         except duckdb.Error as error:
             if MIXED_LINE_ENDS not in str(error):
                 with readable(scan.file.path):
                     raise
             with ExitStack() as copies, readable(scan.file.path):
                 again = self._scan(connection, scan.file, copies, one_line_end=True)
-                _insert(connection, again, fields, casts, whole, first)
+                _insert(connection, again, fields, casts, whole, self.decimal, first)
 
 
 def _insert(
-    connection: Any, scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool, first: bool
+    connection: Any,
+    scan: Scan,
+    fields: Sequence[Field],
+    casts: list[str | None],
+    whole: bool,
+    decimal: str,
+    first: bool,
 ) -> None:
-    select = _select(scan, fields, casts, whole)
+    select = _select(scan, fields, casts, whole, decimal)
     if scan.file.format == "jsonl":
         select += f" WHERE {whole_lines(scan, fields)}"
     forget_rejects(connection)
@@ -129,15 +138,17 @@ def _insert(
         keep_bad_lines(connection, scan, fields)
 
 
-def _select(scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool) -> str:
+def _select(scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool, decimal: str) -> str:
     place = [f"{literal(str(scan.file.path))} AS {SOURCE_FILE}", f"row_number() OVER () AS {SOURCE_ROW}"]
-    return f"SELECT {', '.join([*_wanted(scan, fields, casts, whole), *place])} FROM {scan.sql}"
+    return f"SELECT {', '.join([*_wanted(scan, fields, casts, whole, decimal), *place])} FROM {scan.sql}"
 
 
-def _wanted(scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool) -> list[str]:
+def _wanted(scan: Scan, fields: Sequence[Field], casts: list[str | None], whole: bool, decimal: str = ".") -> list[str]:
     columns = []
     for number, (field, to) in enumerate(zip(fields, casts, strict=True)):
         expression, found = scan.expression(field.name)
+        if field.kind == "number" and scan.file.format == "jsonl":
+            expression = as_written(scan, field, decimal)
         columns.append(f"{cast_expression(expression, found, to)} AS raw_{number}")
     return [*columns, f"{text_of_row(scan.all_columns)} AS {LINE}"] if whole else columns
 

@@ -121,4 +121,6 @@ def _table(schema: TableSchema, given: Mapping[str, Any], setting: str) -> Sourc
         message = f"{setting}.delimiter must be one character, not a quote or a line end, got {delimiter!r}."
         raise ConfigError(message)
     encoding = check_encoding(given.get("encoding") or UTF8, setting)
-    return SourceOfTable(FileTable(str(given["path"]), file_format, delimiter, encoding, setting), mapping)
+    return SourceOfTable(
+        FileTable(str(given["path"]), file_format, delimiter, encoding, setting, mapping.decimal), mapping
+    )

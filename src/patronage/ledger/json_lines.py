@@ -28,6 +28,20 @@ def keep_bad_lines(connection: Any, scan: Scan, fields: Sequence[Field]) -> None
     """)
 
 
+def as_written(scan: Scan, field: Field, decimal: str) -> str:
+    """SQL of a field as text in which numbers of JSON have the decimal mark that the texts beside them have.
+
+    A number of JSON is a number already: ``1.5`` is one and a half, however the source writes numbers in texts.
+    """
+    text, _ = scan.expression(field.name)
+    if decimal == "." or field.name not in scan.columns:
+        return text
+    mark = literal(decimal)
+    return (
+        f"CASE WHEN json_type(line, {pointer(field.name)}) = 'DOUBLE' THEN replace({text}, '.', {mark}) ELSE {text} END"
+    )
+
+
 def _reason(scan: Scan, fields: Sequence[Field]) -> str:
     named = [field.name for field in fields if field.name in scan.columns]
     nested = "".join(

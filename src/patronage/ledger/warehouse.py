@@ -90,6 +90,12 @@ def _mapped(source: SourceOfTable, theirs: str, dialect: Dialect, rules: Contrac
         mapping = mapping.of_source(source.place.names(DuckDbEngine()))
     if mapping.timestamp_format is not None:
         dialect.expressions.check_pattern(mapping.timestamp_format)
+    if (mapping.decimal, mapping.thousands) != (".", ""):
+        message = (
+            "A query casts the columns of a warehouse, which holds numbers: it cannot read texts with the marks of "
+            f"{mapping.setting}.decimal and {mapping.setting}.thousands. Leave both out."
+        )
+        raise ConfigError(message)
     kinds = _kinds(mapping)
     fields = fields_of(mapping)
     # The types of the columns are the warehouse's: each is cast to what its meaning asks for.

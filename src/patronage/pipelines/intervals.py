@@ -44,6 +44,7 @@ def judged_intervals(recipe: Recipe, ledger: Ledger, evaluated: Fit) -> Interval
         recipe.settings.time_unit,
         settings.level,
         rng=rng,
+        observed_until=dates.observed_until,
     )
     origins = backtest.table()
     table = interval_table(backtest, rng=rng)
