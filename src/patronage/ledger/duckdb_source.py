@@ -11,7 +11,7 @@ from ibis.common.exceptions import TableNotFound
 
 from patronage.errors import ConfigError, SourceError
 from patronage.ledger.engines.engine import Engine
-from patronage.ledger.mapping import table_mapping
+from patronage.ledger.mapping import mapping_given
 from patronage.ledger.raw_tables import literal, quoted
 from patronage.ledger.source import Field, RawTable, SourceOfTable
 from patronage.ledger.table_in_place import IbisTable
@@ -148,23 +148,8 @@ def _attached(connection: Any, path: Path) -> str:
 
 
 def _table(path: str, schema: TableSchema, given: Mapping[str, Any], setting: str) -> SourceOfTable:
-    unknown = sorted(set(given) - TABLE_KEYS)
-    if unknown or bool(given.get("table")) == bool(given.get("query")):
-        message = (
-            f"{setting} must have a table or a query of the DuckDB file, not both; not known: "
-            f"{', '.join(unknown) or 'none'}; it knows {', '.join(sorted(TABLE_KEYS))}."
-        )
+    mapping = mapping_given(schema, given, TABLE_KEYS, setting)
+    if bool(given.get("table")) == bool(given.get("query")):
+        message = f"{setting} must have a table or a query of the DuckDB file, not both."
         raise ConfigError(message)
-    mapping = table_mapping(
-        schema,
-        given.get("columns"),
-        setting=setting,
-        attributes=given.get("attributes"),
-        negative_where=given.get("negative_where"),
-        timestamp_format=given.get("timestamp_format"),
-        timestamp_zone=given.get("timestamp_zone"),
-        decimal=given.get("decimal") or ".",
-        thousands=given.get("thousands"),
-        tolerated=tuple(given.get("tolerated") or ()),
-    )
     return SourceOfTable(DuckDbTable(path, given.get("table"), given.get("query")), mapping)

@@ -6,7 +6,7 @@ from typing import Any
 from patronage.errors import ConfigError
 from patronage.ledger.file_table import FileTable
 from patronage.ledger.found_files import FORMATS, FileFormat
-from patronage.ledger.mapping import table_mapping
+from patronage.ledger.mapping import mapping_given
 from patronage.ledger.source import SourceOfTable
 from patronage.ledger.transcoding import UTF8, check_encoding
 from patronage.schema import CAMPAIGNS, CONTACTS, CUSTOMERS, TRANSACTIONS, TableSchema
@@ -30,7 +30,7 @@ class FilesSource:
         or a glob such as ``data/2024-*.csv``. Folders named ``year=2024`` are columns of the files below.
     columns : mapping of str to (str or mapping), optional
         Our name to the file's, or to a rule; ``customer_id``, ``timestamp`` and ``amount`` are required. See
-        `mapping.table_mapping`. If not given, the files use our names.
+        `mapping.mapping_given`. If not given, the files use our names.
     timestamp_format : str, optional
         strptime pattern of textual or numeric timestamps, for example ``%d.%m.%Y``; ISO 8601 if not given.
     file_format : {"csv", "parquet", "jsonl"}, optional
@@ -97,22 +97,7 @@ class FilesSource:
 
 
 def _table(schema: TableSchema, given: Mapping[str, Any], setting: str) -> SourceOfTable:
-    unknown = sorted(set(given) - TABLE_KEYS)
-    if unknown:
-        message = f"{setting} does not know {', '.join(unknown)}; it knows {', '.join(sorted(TABLE_KEYS))}."
-        raise ConfigError(message)
-    mapping = table_mapping(
-        schema,
-        given.get("columns"),
-        setting=setting,
-        attributes=given.get("attributes"),
-        negative_where=given.get("negative_where"),
-        timestamp_format=given.get("timestamp_format"),
-        timestamp_zone=given.get("timestamp_zone"),
-        decimal=given.get("decimal") or ".",
-        thousands=given.get("thousands"),
-        tolerated=tuple(given.get("tolerated") or ()),
-    )
+    mapping = mapping_given(schema, given, TABLE_KEYS, setting)
     file_format, delimiter = given.get("file_format"), given.get("delimiter")
     if file_format not in (None, *FORMATS):
         message = f"{setting}.file_format must be {', '.join(FORMATS)} or null, got {file_format!r}."

@@ -1,7 +1,7 @@
 """From the columns of a source to those of the ledger: renaming, signs, units and codes, declared, not executed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
@@ -328,6 +328,42 @@ def _negative_where(
         message = f"{setting}.of names {', '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} not mapped."
         raise ConfigError(message)
     return NegativeWhere(column, tuple(_text(value) for value in values), signed)
+
+
+def mapping_given(schema: TableSchema, given: Mapping[str, Any], known: Set[str], setting: str) -> TableMapping:
+    """The mapping among the settings of one table of a source.
+
+    Parameters
+    ----------
+    schema : TableSchema
+    given : mapping of str to object
+        The settings of the table; those of the mapping are named as the parameters of `table_mapping`.
+    known : set of str
+        All that the source knows.
+    setting : str
+        Where they stand, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If the source does not know one of them, or the mapping does not fit.
+    """
+    unknown = sorted(set(given) - known)
+    if unknown:
+        message = f"{setting} does not know {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
+        raise ConfigError(message)
+    return table_mapping(
+        schema,
+        given.get("columns"),
+        setting=setting,
+        attributes=given.get("attributes"),
+        negative_where=given.get("negative_where"),
+        timestamp_format=given.get("timestamp_format"),
+        timestamp_zone=given.get("timestamp_zone"),
+        decimal=given.get("decimal") or ".",
+        thousands=given.get("thousands"),
+        tolerated=tuple(given.get("tolerated") or ()),
+    )
 
 
 def _check_number_format(setting: str, decimal: str, thousands: str) -> None:

@@ -11,7 +11,7 @@ from ibis.common.exceptions import TableNotFound
 from patronage.errors import ConfigError, SourceError
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.engines.postgres import PostgresEngine
-from patronage.ledger.mapping import table_mapping
+from patronage.ledger.mapping import mapping_given
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable, SourceOfTable, row_text
 from patronage.ledger.table_in_place import IbisTable, require_fields, rows_digest
 from patronage.schema import CAMPAIGNS, CONTACTS, CUSTOMERS, TRANSACTIONS, TableSchema
@@ -170,20 +170,5 @@ def _plain(column: Any, kind: str) -> Any:
 
 
 def _table(uri: str, schema: str, kind: TableSchema, given: Mapping[str, Any], setting: str) -> SourceOfTable:
-    unknown = sorted(set(given) - TABLE_KEYS)
-    if unknown:
-        message = f"{setting} does not know {', '.join(unknown)}; it knows {', '.join(sorted(TABLE_KEYS))}."
-        raise ConfigError(message)
-    mapping = table_mapping(
-        kind,
-        given.get("columns"),
-        setting=setting,
-        attributes=given.get("attributes"),
-        negative_where=given.get("negative_where"),
-        timestamp_format=given.get("timestamp_format"),
-        timestamp_zone=given.get("timestamp_zone"),
-        decimal=given.get("decimal") or ".",
-        thousands=given.get("thousands"),
-        tolerated=tuple(given.get("tolerated") or ()),
-    )
+    mapping = mapping_given(kind, given, TABLE_KEYS, setting)
     return SourceOfTable(PostgresTable(uri, schema, str(given["table"])), mapping)
