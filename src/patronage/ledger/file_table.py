@@ -89,7 +89,7 @@ class FileTable:
         return raw_tables.raw_table(connection, digest)
 
     def _on_spark(self) -> SparkFiles:
-        return SparkFiles(self.location, self.file_format, self.delimiter, self.encoding, self.setting)
+        return SparkFiles(self.location, self.file_format, self.delimiter, self.encoding, self.setting, self.decimal)
 
     def _scan(self, connection: Any, file: FoundFile, copies: ExitStack, one_line_end: bool = False) -> Scan:
         if file.format == "parquet":

@@ -30,7 +30,7 @@ class SparkFiles:
 
     Attributes
     ----------
-    location, file_format, delimiter, encoding, setting
+    location, file_format, delimiter, encoding, setting, decimal
         As for `FileTable`; text must be in UTF-8.
     """
 
@@ -39,6 +39,7 @@ class SparkFiles:
     delimiter: str | None = None
     encoding: str = UTF8
     setting: str = "ledger"
+    decimal: str = "."
 
     def names(self, engine: SparkEngine) -> tuple[str, ...]:
         """The columns of all files, and those that their folders name; see `TableSource.names`."""
@@ -55,6 +56,12 @@ class SparkFiles:
                 raise ContractError(message)
             require_fields(group.paths[0], group.names, fields)
         digest = self._digest(engine, groups)
+        if groups[0].format == "jsonl" and self.decimal != ".":
+            message = (
+                f"On engine=spark, JSON lines are read with decimal points only; {self.setting}.decimal is "
+                f"{self.decimal!r}. Set it to '.', or use engine=duckdb."
+            )
+            raise ConfigError(message)
         with readable(self.location):
             if groups[0].format == "parquet":
                 return _parquet(engine, groups, fields, whole, digest)

@@ -11,7 +11,7 @@ import pytest
 
 from engines_under_test import engine_under_test
 from patronage import FilesSource, open_ledger
-from patronage.errors import ContractError, SourceError
+from patronage.errors import ConfigError, ContractError, SourceError
 
 pytestmark = pytest.mark.slow
 
@@ -158,3 +158,13 @@ def test_damaged_parquet(engines, tmp_path):
     for engine in engines:
         with pytest.raises(SourceError, match="cannot be read"):
             opened(engine, tmp_path)
+
+
+@pytest.mark.slow
+def test_decimal_commas_beside_numbers_of_json_are_refused(tmp_path):
+    """Spark hands all members of an object over as text, so that 1.5 could not be told from "1.5"."""
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"customer_id": "a", "timestamp": "2024-01-01", "amount": 1.5}\n')
+    columns = {name: name for name in ("customer_id", "timestamp", "amount")}
+    with pytest.raises(ConfigError, match=r"JSON lines are read with decimal points only; ledger\.decimal is ','"):
+        open_ledger(FilesSource(str(path), columns, decimal=","), engine_under_test("spark"))
