@@ -30,7 +30,7 @@ demo: $(VENV)/.demo             ## the whole way on the CDNOW log: train, score,
 	$(BIN)/patronage report
 
 test: $(VENV)/.dev              ## all tests, doctests included
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev              ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from patronage.errors import InputError
 from patronage.runtime.blocks import ROWS, by_blocks
-from patronage.runtime.histories import checked_histories, coded, counted_histories, distinct, representatives
+from patronage.runtime.counting import counted_histories
+from patronage.runtime.distinct import coded, distinct, representatives
+from patronage.runtime.histories import checked_histories
 
 
 def test_all_reasons_are_named_at_once_with_counts_and_ids():

@@ -7,7 +7,8 @@ from patronage.evaluation.metrics import quantity_metrics
 from patronage.models.base import histories_of
 from patronage.models.purchase.choice import CRITERIA, Candidates
 from patronage.models.purchase.model import PurchaseModel
-from patronage.runtime.histories import FloatArray, Histories, distinct
+from patronage.runtime.distinct import distinct
+from patronage.runtime.histories import FloatArray, Histories
 from patronage.schema import MODEL_CHOICE
 
 SAME = 1e-4

@@ -129,6 +129,8 @@ class Objective:
         Rows behind the log-likelihood.
     names : tuple of str
         Of the parameters, for messages.
+    model : str
+        What is fitted, for messages.
     """
 
     log_likelihood: LogLikelihood
@@ -137,6 +139,7 @@ class Objective:
     penalty: Penalty | None = None
     n_histories: int = 0
     names: tuple[str, ...] = ()
+    model: str = ""
 
     def natural(self, theta: FloatArray) -> FloatArray:
         """Free to natural parameters."""
@@ -293,7 +296,8 @@ def maximise(
     if not converged:
         nearest = min(made, key=lambda one: one[0].gradient_norm, default=None)
         message = (
-            f"The likelihood has no maximum that could be reached: the gradient should fall below "
+            f"The likelihood{f' of {objective.model}' if objective.model else ''} has no maximum that could be reached: "
+            "the gradient should fall below "
             f"{GRADIENT_TOLERANCE:.0e}, "
             + (_reached(objective, nearest[0]) if nearest else "and no start was given.")
             + " Use a simpler model, more customers, or priors on the parameters that run away."

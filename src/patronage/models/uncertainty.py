@@ -28,7 +28,8 @@ import numpy as np
 from patronage.errors import InputError
 from patronage.models.base import checked_level
 from patronage.runtime.blocks import on_all_processors
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
+from patronage.runtime.distinct import distinct
+from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.posterior import ParameterPosterior, draw_future
 from patronage.runtime.purchase.model import PurchaseParams
 

@@ -1,42 +1,45 @@
-"""Purchase histories: the columns frequency, recency and T, checked, and without their repetitions.
+"""Purchase histories: the columns frequency, recency and T, checked.
 
-A purchase model knows of a customer only these three numbers, so customers with the same three are one case: they are
-estimated with a weight and predicted once.
+A purchase model knows of a customer only these three numbers. Customers with the same three are one case: `counting`
+counts them for a fit, and `distinct` finds them for predictions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .blocks import by_blocks, on_all_processors
-from .codes import LARGEST, ROWS_AT_ONCE, Code, whole_unit
-
-FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.intp]
+from .blocks import on_all_processors
+from .codes import ROWS_AT_ONCE
+from .codes import FloatArray as FloatArray
+from .codes import IndexArray as IndexArray
 
 FIRST_EXAMPLES = 5
 
-_SAMPLE = 8192
-_WORTHWHILE = 3.0
-"""Rows per distinct one from which `representatives` looks for them."""
 
+@dataclass(frozen=True, slots=True)
+class WholeDays:
+    """Histories of whole days as whole numbers, by which tables are looked up.
 
-_MOST_DAYS = 2.0**22
-"""Days up to which the two of a pair follow from its number by a square root; eleven thousand years."""
+    Attributes
+    ----------
+    unit : float
+        Days of the unit in which the histories are stated.
+    frequency, recency, T : ndarray of int, shape (n,)
+        Purchases and days.
+    """
 
-_ROOM = 4
-"""Places that a table of codes may have for each row."""
+    unit: float
+    frequency: IndexArray
+    recency: IndexArray
+    T: IndexArray
 
-_ROWS_A_PLACE = 1
-"""Rows for each of which a table of counts has a place. A larger one takes longer to read, a smaller one leaves more to
-be sorted."""
-
-_MOST_ROOM = 1 << 22
-"""Places of a table beyond which memory is too far away."""
+    def take(self, index: IndexArray) -> "WholeDays":
+        """Return those at the positions `index`."""
+        return WholeDays(self.unit, self.frequency[index], self.recency[index], self.T[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,14 @@ class Histories:
         Time of the last purchase after the first one, in the model's time unit; 0 where frequency is 0.
     T : ndarray of float64, shape (n,)
         Time of observation after the first purchase, in the model's time unit; not below recency.
+    days : WholeDays, optional
+        The same as whole numbers, where they are known.
     """
 
     frequency: FloatArray
     recency: FloatArray
     T: FloatArray
+    days: "WholeDays | None" = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.frequency)
@@ -67,7 +73,8 @@ class Histories:
 
     def take(self, index: IndexArray) -> "Histories":
         """Return the histories at the positions `index`."""
-        return Histories(self.frequency[index], self.recency[index], self.T[index])
+        days = self.days.take(index) if self.days else None
+        return Histories(self.frequency[index], self.recency[index], self.T[index], days)
 
 
 def checked_histories(
@@ -96,7 +103,7 @@ def checked_histories(
         ...
     patronage.errors.InputError: 1 of 1 purchase histories cannot be used: recency above T (1 row, first: 0). ...
     """
-    x, t_x, observed = _columns(frequency, recency, T)
+    x, t_x, observed = history_columns(frequency, recency, T)
     if len(x) == 0 or _usable(x, t_x, observed):
         return Histories(x, t_x, observed)
     finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(observed)
@@ -112,34 +119,7 @@ def checked_histories(
     return Histories(x, t_x, observed)
 
 
-def counted_histories(
-    frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, ids: Sequence[Any] | None = None
-) -> tuple[Histories, FloatArray]:
-    """Turn three columns into distinct `Histories` and how many rows each stands for, or refuse them.
-
-    Parameters and errors are those of `checked_histories`.
-
-    Returns
-    -------
-    cases : Histories
-        m distinct ones.
-    counts : ndarray of float64, shape (m,)
-
-    Examples
-    --------
-    >>> counted_histories([2, 0, 2], [3.0, 0.0, 3.0], [4.0, 5.0, 4.0])[1]
-    array([1., 2.])
-    """
-    x, t_x, observed = _columns(frequency, recency, T)
-    counted = _counted_days(x, t_x, observed) if len(x) else None
-    if counted is not None:
-        return counted
-    histories = checked_histories(x, t_x, observed, ids=ids)
-    first, inverse = distinct(*histories.columns)
-    return histories.take(first), np.bincount(inverse, minlength=len(first)).astype(np.float64)
-
-
-def _columns(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[FloatArray]:
+def history_columns(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[FloatArray]:
     """The columns as numbers; `InputError` if they are none, or not of one length."""
     named = (("frequency", frequency), ("recency", recency), ("T", T))
     columns = [as_numbers(name, column) for name, column in named]
@@ -148,54 +128,6 @@ def _columns(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[Flo
         message = f"frequency, recency and T must be three columns of one length; got shapes {shapes}."
         raise InputError(message)
     return columns
-
-
-def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple[Histories, FloatArray] | None:
-    r"""Check and count histories of whole days in one pass; None if a row is not of whole days, or not usable.
-
-    With x purchases, the last on day i of j, a row is number :math:`x\,P + j (j+1) / 2 + i`, where P is the number of
-    pairs of days. Rows of few purchases, nearly all, are counted in a table of all that may occur; the others are
-    sorted. So cases come in one order, whatever that of the rows.
-    """
-    unit = whole_unit(t_x, observed)
-    if not unit or not 0 <= observed.max() < _MOST_DAYS / unit:
-        return None
-    pairs = _pairs_before(np.rint(observed.max() * unit) + 1)
-    room = min(max(len(x) // _ROWS_A_PLACE, _SAMPLE), _MOST_ROOM)
-    numbers = np.empty(len(x), dtype=np.intp)
-
-    def fill(start: int) -> FloatArray | None:
-        rows = slice(start, start + ROWS_AT_ONCE)
-        count, last, end = x[rows], np.rint(t_x[rows] * unit), np.rint(observed[rows] * unit)
-        exact = (last / unit == t_x[rows]).all() and (end / unit == observed[rows]).all()
-        ordered = last.min() >= 0 and (last <= end).all() and ((count > 0) == (last > 0)).all()
-        with np.errstate(over="ignore"):
-            number: FloatArray = count * pairs + _pairs_before(end) + last
-        whole = (np.floor(count) == count).all() and count.min() >= 0 and number.max() < LARGEST
-        if not (exact and ordered and whole):
-            return None
-        numbers[rows] = np.minimum(number, room)
-        return number[number >= room]
-
-    parts = on_all_processors(fill, range(0, len(x), ROWS_AT_ONCE))
-    others = [part for part in parts if part is not None]
-    if len(others) < len(parts):
-        return None
-    # The place beyond the table is that of all others together.
-    table = np.bincount(numbers, minlength=room)[:room]
-    seen = np.flatnonzero(table > 0)
-    rare, times = np.unique(np.concatenate(others), return_counts=True)
-    number = np.concatenate([seen, rare])
-    purchases = np.floor(number / pairs)
-    number -= purchases * pairs
-    end = np.floor((np.sqrt(8 * number + 1) - 1) / 2)
-    last = number - _pairs_before(end)
-    return Histories(purchases, last / unit, end / unit), np.concatenate([table[seen], times]).astype(np.float64)
-
-
-def _pairs_before(day: Any) -> Any:
-    """How many pairs of days end before that day."""
-    return day * (day + 1) * 0.5
 
 
 def as_numbers(name: str, values: ArrayLike) -> FloatArray:
@@ -262,149 +194,3 @@ def refuse_rows(failures: dict[str, NDArray[np.bool_]], what: str, ids: Sequence
         "Correct these rows or leave them out."
     )
     raise InputError(message, counts=counts, first_ids=first(any_failure))
-
-
-def distinct(*columns: FloatArray) -> tuple[IndexArray, IndexArray]:
-    """Find the distinct rows of several columns of equal length, in linear time.
-
-    Rows of few counts and days are looked up in a table. Every other one is sent to a slot by a hash of its bits. Rows
-    that equal the owner of their slot are done; the few that met a stranger there are sorted.
-
-    Parameters
-    ----------
-    *columns : ndarray of float64, shape (n,)
-        Without NaN.
-
-    Returns
-    -------
-    first : ndarray of int, shape (m,)
-        Position of one representative of every distinct row, in no particular order.
-    inverse : ndarray of int, shape (n,)
-        For every row, the position of its representative within `first`.
-
-    Examples
-    --------
-    >>> first, inverse = distinct(np.array([2.0, 1.0, 2.0]), np.array([5.0, 5.0, 5.0]))
-    >>> len(first), bool(inverse[0] == inverse[2])
-    (2, True)
-    """
-    n = len(columns[0])
-    if n >= _SAMPLE and (numbered := _numbered(columns, _ROOM * n)):
-        return _distinct_by_number(*numbered)
-    bits = max(int(n).bit_length() + 1, 8)
-    slot = by_blocks(lambda *block: _hashed(block, bits), *columns, dtype=np.intp)
-    # Half the width of an index, where that suffices, is half the memory to search.
-    width = np.int32 if n < np.iinfo(np.int32).max else np.intp
-    owner: NDArray[np.signedinteger[Any]] = np.full(1 << bits, -1, dtype=width)
-    owner[slot] = np.arange(n, dtype=width)
-
-    owned = np.flatnonzero(owner >= 0)
-    first = owner[owned].astype(np.intp)
-    number = owner
-    number[owned] = np.arange(len(owned), dtype=width)
-    inverse = by_blocks(number.take, slot, dtype=np.intp)
-    owners = [column[first] for column in columns]
-
-    def met_a_stranger(inverse: IndexArray, *block: FloatArray) -> NDArray[np.bool_]:
-        unlike = np.zeros(len(inverse), dtype=bool)
-        for theirs, own in zip(owners, block, strict=True):
-            unlike |= theirs.take(inverse) != own
-        return unlike
-
-    strangers = np.flatnonzero(by_blocks(met_a_stranger, inverse, *columns, dtype=np.bool_))
-    if strangers.size:
-        first_of_rest, inverse_of_rest = _distinct_by_sorting([column[strangers] for column in columns])
-        inverse[strangers] = len(first) + inverse_of_rest
-        first = np.concatenate([first, strangers[first_of_rest]])
-    return first, inverse
-
-
-def coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
-    """Take a column apart into a table of its values and the place of each row in it.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-        Without NaN.
-
-    Returns
-    -------
-    table : ndarray, shape (m,)
-        The distinct values; of counts and days all that may occur, where these are no more than the rows.
-    place : ndarray of int, shape (n,)
-
-    Examples
-    --------
-    >>> coded(np.array([3.0, 0.0, 3.0, 1.0]))
-    (array([0., 1., 2., 3.]), array([3, 0, 3, 1]))
-    """
-    if len(values) and (code := Code.of(values)) and code.size <= len(values):
-        place = code.numbers(values)
-        if place is not None:
-            return np.arange(code.size) / code.units[0], place
-    first, place = distinct(values)
-    return values[first], place
-
-
-def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | None:
-    """Find the distinct rows as `distinct` does, or None where they are hardly fewer than all rows.
-
-    Where time is continuous nearly every row is a case of its own, and looking for equal ones costs more than it
-    saves. A sample tells: among m rows of D equally frequent ones :math:`m^2 / 2D` pairs are expected to be equal.
-
-    Parameters
-    ----------
-    *columns : ndarray of float64, shape (n,)
-        Without NaN.
-    """
-    n = len(columns[0])
-    if n >= _SAMPLE and (numbered := _numbered(columns, n / _WORTHWHILE)):
-        return _distinct_by_number(*numbered)
-    if n >= 2 * _SAMPLE:
-        sample = [np.ascontiguousarray(column[:: n // _SAMPLE]) for column in columns]
-        m = len(sample[0])
-        first, _ = _distinct_by_sorting(sample)
-        if (m - len(first)) * n < _WORTHWHILE * m**2 / 2:
-            return None
-    return distinct(*columns)
-
-
-def _numbered(columns: Sequence[FloatArray], most: float) -> tuple[IndexArray, int] | None:
-    """Numbers of rows of counts and days, and one more than the largest; None if there may be too many, or no such."""
-    code = Code.of(*columns)
-    numbers = code.numbers(*columns) if code and code.size <= most else None
-    return None if code is None or numbers is None else (numbers, code.size)
-
-
-def _distinct_by_number(numbers: IndexArray, size: int) -> tuple[IndexArray, IndexArray]:
-    """The distinct rows by a table of all numbers below `size`."""
-    owner = np.full(size, -1, dtype=np.intp)
-    owner[numbers] = np.arange(len(numbers))
-    owned = np.flatnonzero(owner >= 0)
-    first = owner[owned]
-    owner[owned] = np.arange(len(owned))
-    return first, by_blocks(owner.take, numbers, dtype=np.intp)
-
-
-def _hashed(columns: Sequence[FloatArray], bits: int) -> IndexArray:
-    """Send rows to one of ``2 ** bits`` slots by Fibonacci hashing of their bits (0.0 and -0.0 are one)."""
-    factor = np.uint64(0x9E3779B97F4A7C15)
-    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
-    for column in columns:
-        mixed ^= mixed >> np.uint64(32)
-        mixed ^= (column + 0.0).view(np.uint64)
-        mixed *= factor
-    mixed >>= np.uint64(64 - bits)
-    return mixed.view(np.int64)
-
-
-def _distinct_by_sorting(columns: Sequence[FloatArray]) -> tuple[IndexArray, IndexArray]:
-    order = np.lexsort(columns)
-    changes = np.zeros(len(order), dtype=bool)
-    changes[0] = True
-    for column in columns:
-        ranked = column[order]
-        changes[1:] |= ranked[1:] != ranked[:-1]
-    inverse = np.empty(len(order), dtype=np.intp)
-    inverse[order] = np.cumsum(changes) - 1
-    return order[changes], inverse

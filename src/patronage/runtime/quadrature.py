@@ -21,7 +21,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from .histories import FloatArray, IndexArray, distinct
+from .distinct import distinct
+from .histories import FloatArray, IndexArray
 
 NODES_AT_ONCE = 8_192
 """Nodes evaluated at once: few enough that the intermediate results stay in the processor's cache."""

@@ -22,7 +22,8 @@ from patronage.models.rows import Parameters, Rows
 from patronage.runtime.contract.model import ContractParams
 from patronage.runtime.contract.tenures import Tenures
 from patronage.runtime.contract.with_covariates import ContractCovariateParams
-from patronage.runtime.histories import FloatArray, distinct
+from patronage.runtime.distinct import distinct
+from patronage.runtime.histories import FloatArray
 from patronage.runtime.posterior import laplace_posterior
 
 N_STARTS = 3

@@ -24,6 +24,7 @@ References
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from patronage.models import lifetimes_engine
@@ -32,8 +33,9 @@ from patronage.models.likelihood import Evaluation, LogLikelihood
 from patronage.models.purchase.model import PurchaseModel, parameter_names
 from patronage.models.rows import Parameters, Rows, symmetric, total
 from patronage.runtime.blocks import on_all_processors
+from patronage.runtime.distinct import coded_histories
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
-from patronage.runtime.histories import FloatArray, Histories, coded
+from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 
@@ -151,14 +153,17 @@ class BetaGeoLikelihood:
         self.chances_at_start = chances_at_start
         self.total = counts.sum()
         # What depends on x, t_x or T alone is computed once for every value of it and looked up.
-        self.x, at_x = coded(histories.frequency)
-        self.T, at_T = coded(histories.T)
+        (self.x, at_x), (self.t_x, at_t_x), (self.T, at_T) = coded_histories(histories)
         self.x_count = np.bincount(at_x, counts, len(self.x))
         self.T_count = np.bincount(at_T, counts, len(self.T))
         self.T_purchases = np.bincount(at_T, counts * histories.frequency, len(self.T))
-        repeat = np.flatnonzero(histories.frequency + chances_at_start > 0)
-        self.repeat_count, self.at_x, self.at_T = counts[repeat], at_x[repeat], at_T[repeat]
-        self.t_x, self.at_t_x = coded(histories.recency[repeat])
+        repeat = _places(histories.frequency + chances_at_start > 0)
+        self.repeat_count, self.at_x, self.at_t_x, self.at_T = (
+            counts[repeat],
+            at_x[repeat],
+            at_t_x[repeat],
+            at_T[repeat],
+        )
 
     def __call__(self, values: FloatArray) -> Evaluation:
         """Evaluate at (r, alpha, a, b)."""
@@ -231,3 +236,9 @@ class BetaGeoLikelihood:
             return Evaluation(float(value), first @ w, hessian)
 
         return total(on_all_processors(of_block, range(0, len(self.repeat_count), ROWS_AT_ONCE)))
+
+
+def _places(mask: NDArray[np.bool_]) -> slice | IndexArray:
+    """Where a mask is true: a slice if that is from some place on, so that nothing is copied."""
+    first = int(mask.argmax())
+    return slice(first, None) if mask[first:].all() else np.flatnonzero(mask)

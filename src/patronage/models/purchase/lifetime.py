@@ -23,8 +23,9 @@ from patronage.models.likelihood import Evaluation, LogLikelihood
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.rows import Parameters, Rows, log_mixture, symmetric, total
 from patronage.runtime.blocks import THREADS, on_all_processors
+from patronage.runtime.distinct import distinct
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, distinct
+from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.purchase.lifetime import IndependentLifetimeParams
 
 DIGITS = 10.0

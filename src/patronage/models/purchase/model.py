@@ -41,7 +41,9 @@ from patronage.models.uncertainty import (
     Outlook,
     outlook_of,
 )
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, counted_histories, distinct
+from patronage.runtime.counting import counted_histories
+from patronage.runtime.distinct import distinct
+from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain, laplace_posterior, ridge_posterior
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
@@ -372,6 +374,7 @@ class PurchaseModel(PredictingModel):
             penalty=self.priors,
             n_histories=len(histories),
             names=type(self).parameter_names,
+            model=self.params_class.title,
         )
 
     def _estimated(

@@ -46,11 +46,15 @@ from patronage.models.likelihood import (
 from patronage.models.priors import LogNormalPriors
 from patronage.models.spend.independence import Independence, independence
 from patronage.runtime import gamma_gamma
+from patronage.runtime.distinct import distinct
 from patronage.runtime.gamma_gamma import GammaGammaParams
-from patronage.runtime.histories import FloatArray, distinct, refuse_rows
+from patronage.runtime.histories import FloatArray, refuse_rows
 
 FiniteMean = Literal["refuse", "constrain", "declare"]
 FINITE_MEAN: tuple[FiniteMean, ...] = ("refuse", "constrain", "declare")
+
+TITLE = "Gamma-Gamma"
+"""What people call it."""
 
 N_STARTS = 3
 """Starts that must converge before a fit is believed."""
@@ -199,7 +203,7 @@ class GammaGamma(LikelihoodModel):
                 independent.words,
             ),
         )
-        return Certificate("Gamma-Gamma", checks)
+        return Certificate(TITLE, checks)
 
     @property
     def is_penalised(self) -> bool:
@@ -308,7 +312,14 @@ class GammaGamma(LikelihoodModel):
 
     def _estimate_of(self, x: FloatArray, m: FloatArray, counts: FloatArray) -> Estimate:
         likelihood = GammaGammaLikelihood(x, m, counts)
-        objective = Objective(likelihood, float(counts.sum()), penalty=self.priors, n_histories=len(x))
+        objective = Objective(
+            likelihood,
+            float(counts.sum()),
+            penalty=self.priors,
+            n_histories=len(x),
+            names=self.parameter_names,
+            model=TITLE,
+        )
         if self.engine == "lifetimes":
             return estimate_at(objective, lifetimes_engine.fit_gamma_gamma(x, m, counts))
         return maximise(objective, _starts(m, counts), n_starts=N_STARTS)
@@ -324,6 +335,8 @@ class GammaGamma(LikelihoodModel):
             total,
             penalty=_MeanObserved(float(np.log(mean)), float(relative_error), self.priors),
             n_histories=len(x),
+            names=("p", "q - 1", "v"),
+            model=f"{TITLE} with a finite mean",
         )
         found = maximise(objective, (start - ABOVE_ONE for start in _starts(m, counts)), n_starts=N_STARTS)
         climbs = tuple(_above_one(climb) for climb in found.climbs)

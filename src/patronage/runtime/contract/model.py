@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import InputError
-from ..histories import FloatArray, IndexArray, distinct
+from ..distinct import distinct
+from ..histories import FloatArray, IndexArray
 from .gamma_differences import log_beta_drop
 from .renewal_sums import Remaining, aged, renewal_sum
 from .tenures import Tenures

@@ -29,8 +29,9 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import InputError
+from ..distinct import distinct
 from ..gamma_ratio import log_rising
-from ..histories import FloatArray, Histories, IndexArray, distinct
+from ..histories import FloatArray, Histories, IndexArray
 from ..summation import reach_of_powers, smooth_sum
 from .bg_nbd import draw_geometric
 from .model import MOST_DISCOUNTED, Living, Moments, PurchaseParams

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..histories import FloatArray, Histories, IndexArray, distinct
+from ..distinct import distinct
+from ..histories import FloatArray, Histories, IndexArray
 from ..quadrature import DIGITS
 from .bg_nbd import log_negative_binomial
 from .model import Living, Moments, PurchaseParams

@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import InputError
-from ..histories import FloatArray, Histories, IndexArray, distinct, representatives
+from ..distinct import distinct, representatives
+from ..histories import FloatArray, Histories, IndexArray
 from ..quadrature import tanh_sinh
 
 MOST_DISCOUNTED = 45.0

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..histories import FloatArray, Histories, IndexArray, distinct
+from ..distinct import distinct
+from ..histories import FloatArray, Histories, IndexArray
 from ..quadrature import tanh_sinh
 from .bg_bb import BetaBernoulliLiving, BetaGeoBetaBinomialParams
 from .bg_nbd import BetaGeoLiving, draw_geometric
