@@ -243,7 +243,7 @@ CORPUS = [
     Bad("exact copies that are dropped", HEADER + LINES + LINES, reasons={"copy of an earlier row": 3},
         rules=ContractRules(duplicates="drop")),
     Bad("several currencies", "customer_id,timestamp,amount,c\na,2024-02-29,1,EUR\nb,2024-02-29,1,USD\n",
-        error="2 currencies: EUR 1 rows, USD 1 rows",
+        error="2 currencies: EUR 1 row, USD 1 row",
         settings={"columns": {"customer_id": "customer_id", "timestamp": "timestamp", "amount": "amount",
                               "currency": "c"}}),
 ]  # fmt: skip

@@ -48,7 +48,8 @@ def test_customers(connection):
     }
     (row,) = ledger.tables.customers.to_pyarrow().to_pylist()
     assert row == {
-        "customer_id": "a", "acquired_at": datetime(2023, 1, 2, 3, 4), "acquisition_channel": "web",
+        "customer_id": "a", "acquired_at": datetime(2023, 1, 2, 3, 4), "acquired_day": date(2023, 1, 2),
+        "acquisition_channel": "web",
         "acquisition_cost": 2.0, "contract_start": date(2023, 1, 2), "contract_end": date(9999, 12, 31), "plan": None,
         "price": 9.5,
     }  # fmt: skip

@@ -28,7 +28,7 @@ def source(tmp_path):
 def test_up_to_the_allowed_share_may_be_set_aside(source):
     ledger = open_ledger(source(GOOD * 9, "b,2024-02-29\n"), max_set_aside_share=0.1)
     assert str(ledger.account) == (
-        "10 rows in = 9 used + 1 set aside; 1 customers, 2024-02-29 to 2024-02-29; "
+        "10 rows in = 9 used + 1 set aside; 1 customer, 2024-02-29 to 2024-02-29; "
         "set aside: unreadable line: missing columns 1"
     )
 

@@ -128,14 +128,16 @@ def test_findings_grow_graver_with_the_limits(quality):
     ]
     borne = {finding.text: finding.level for finding in findings(quality, ALL, ALL)}
     assert borne == {
-        "transactions lack whole months: 2024-02.": "warning",
+        "transactions lack 1 whole month: 2024-02.": "warning",
         "transactions are silent for 57 days, 2024-01-04 to 2024-02-29.": "warning",
-        "1 rows of transactions (12.50%) are copies of earlier ones.": "note",
-        "1 rows of contacts (25.00%) are copies of earlier ones.": "note",
-        "1 refunds (-4.00) fall on days without a purchase of their customer; no purchase is netted with them.": "note",
+        "1 row of transactions (12.50%) is a copy of an earlier one.": "note",
+        "1 row of contacts (25.00%) is a copy of an earlier one.": "note",
+        "1 refund (-4.00) falls on a day without a purchase of its customer; no purchase is netted with it.": "note",
+        "2 dates of transactions could not be read; dates in text are read as ISO 8601 "
+        "(ledger.timestamp_format).": "note",
         "2 customers of customers have no transactions (2 rows).": "note",
         "2 customers of contacts have no transactions (3 rows).": "note",
-        "1 customers with transactions are not in the table of customers.": "note",
+        "1 customer with transactions is not in the table of customers.": "note",
     }
 
 
@@ -164,3 +166,42 @@ def test_the_pages_tell_the_same_and_no_text_of_the_source_is_markup(quality):
     assert "<b>" not in page
     assert r"&lt;b&gt;\*c\*\|" in page
     assert all(finding.text in page for finding in found)
+
+
+def test_days_that_have_not_come_are_told_and_leave_no_gap():
+    """Years until a mistyped date are no gap: gaps end today."""
+    rows = {date(2024, 1, 1): 2, date(2024, 1, 5): 1, date(2106, 1, 2): 3, date(2107, 1, 2): 1}
+    found = days_of(rows, today=date(2024, 6, 1))
+    assert (found.future_rows, found.future_days) == (4, (date(2106, 1, 2), date(2107, 1, 2)))
+    assert (found.longest_gap_days, found.missing_months) == (3, ())
+    assert (found.first, found.last, found.days) == (date(2024, 1, 1), date(2107, 1, 2), 4)
+    assert sum(found.rows_by_month.values()) == 3
+    every_one = days_of({date(2106, 1, 2): 3}, today=date(2024, 6, 1))
+    assert (every_one.future_rows, every_one.rows_by_month) == (3, {"2106-01": 3})
+
+
+def test_a_day_in_the_future_is_a_warning_and_today_is_none(connection):
+    frame = pd.DataFrame({"customer_id": "a", "timestamp": ["2024-01-01", "2024-01-02"], "amount": 1.0})
+    ledger = read_ledger(FrameSource(frame), connection)
+    texts = [finding.text for finding in findings(measured(ledger, date(2024, 1, 1)), ALL, ALL)]
+    assert texts[0].startswith("1 row of transactions lies in the future (2024-01-02): ")
+    assert findings(measured(ledger, date(2024, 1, 2)), ALL, ALL) == []
+
+
+def test_missing_months_are_told_as_ranges(connection):
+    days = ["2023-01-01", "2023-05-01", "2023-07-01", *(f"{2024 + 2 * number}-01-01" for number in range(5))]
+    ledger = read_ledger(FrameSource(pd.DataFrame({"customer_id": "a", "timestamp": days, "amount": 1.0})), connection)
+    texts = [finding.text for finding in findings(measured(ledger), ALL, ALL)]
+    assert (
+        "transactions lack 101 whole months: 2023-02 to 2023-04, 2023-06, 2023-08 to 2023-12, 2024-02 to 2025-12, "
+        "2026-02 to 2027-12, 2028-02 to 2029-12 and 1 further range." in texts
+    )
+
+
+def test_a_table_without_rows_that_are_used_has_no_shares_of_missing_values(connection):
+    nothing = read_ledger(
+        FrameSource(pd.DataFrame({"customer_id": ["a"], "timestamp": "no", "amount": "1"})), connection
+    )
+    quality = measured(nothing)
+    assert quality.tables["transactions"].missing == {}
+    assert "No row is used, so there is no share of missing values." in as_markdown(quality, [])

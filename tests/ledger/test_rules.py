@@ -42,7 +42,7 @@ MONEY = [("a", "2024-02-29", 1.0, "o", code) for code in ("EUR", "EUR", "USD", N
 
 
 def test_several_currencies_are_refused_unless_one_is_chosen(connection):
-    with pytest.raises(ContractError, match=r"2 currencies: EUR 2 rows, USD 1 rows\..*contract\.currency") as caught:
+    with pytest.raises(ContractError, match=r"2 currencies: EUR 2 rows, USD 1 row\..*contract\.currency") as caught:
         opened(connection, *MONEY)
     assert caught.value.counts == {"EUR": 2, "USD": 1}
     ledger = opened(connection, *MONEY, currency="EUR")

@@ -10,6 +10,7 @@ import pytest
 
 from patronage import FilesSource, open_ledger
 from patronage.errors import ConfigError
+from patronage.features.build import customer_features
 from patronage.ledger.tables_source import FrameSource
 
 NEW_YORK = "America/New_York"
@@ -83,3 +84,63 @@ def test_the_account_spans_business_days(connection):
 def test_a_zone_that_does_not_exist_is_refused(connection):
     with pytest.raises(ConfigError, match=r"'Europe/Berln' is not known. Did you mean Europe/Berlin"):
         opened(connection, ["2024-01-01"], time_zone="Europe/Berln")
+
+
+def later_moments(connection, moments, **kwargs):
+    """The three later moments of a ledger with a customer for each, and the business days that were made of them."""
+    ids = [f"{number:03d}" for number in range(len(moments))]
+    before = ["2023-01-01T00:00:00Z"] * len(ids)
+    contacts = pd.DataFrame(
+        {"customer_id": ids, "timestamp": before, "channel": "call", "kind": "complaint", "closed_at": moments}
+    )
+    campaigns = pd.DataFrame(
+        {"customer_id": ids, "timestamp": before, "action": "mail", "treated": 1, "responded_at": moments}
+    )
+    customers = pd.DataFrame({"customer_id": ids, "acquired_at": moments})
+    transactions = pd.DataFrame({"customer_id": ids, "timestamp": before, "amount": 1.0})
+    source = FrameSource(transactions, customers, contacts, campaigns, **kwargs)
+    tables = open_ledger(source, connection).tables
+    return {
+        name: tables.present[table].order_by("customer_id").to_pyarrow()[name].to_pylist()
+        for table, name in (("customers", "acquired_day"), ("contacts", "closed_day"), ("campaigns", "responded_day"))
+    }
+
+
+@pytest.mark.parametrize("zone", ["UTC", NEW_YORK, "Asia/Kolkata", "Pacific/Kiritimati", "Europe/Berlin"])
+def test_later_moments_have_the_day_that_the_clocks_of_the_zone_show(connection, zone):
+    """Before and after both changes of the clocks of 2024, around midnight, and on a leap day; by Python's zoneinfo."""
+    days = [date(2024, 2, 29), date(2024, 3, 10), date(2024, 3, 31), date(2024, 10, 27), date(2024, 11, 3)]
+    hours = [
+        (3, 59),
+        (4, 0),
+        (4, 59),
+        (5, 0),
+        (9, 59),
+        (10, 0),
+        (18, 29),
+        (18, 30),
+        (21, 59),
+        (22, 0),
+        (23, 0),
+        (23, 30),
+    ]
+    moments = [datetime(day.year, day.month, day.day, *hour, tzinfo=UTC) for day in days for hour in hours]
+    expected = [moment.astimezone(ZoneInfo(zone)).date() for moment in moments]
+    found = later_moments(connection, [moment.isoformat() for moment in moments], time_zone=zone)
+    assert all(days == expected for days in found.values())
+
+
+def test_a_moment_that_has_not_come_has_no_day(connection):
+    found = later_moments(connection, ["2024-01-01T23:30:00Z", None], time_zone=NEW_YORK)
+    assert all(days == [date(2024, 1, 1), None] for days in found.values())
+
+
+def test_a_complaint_closed_late_in_the_evening_is_known_as_closed_that_day(connection):
+    """23:30 in New York is 4:30 of the next day in UTC; on the evening itself it is settled, and not before."""
+    facts = pd.DataFrame({"customer_id": ["a"], "timestamp": ["2024-01-02 09:00"], "amount": [1.0]})
+    complaint = facts.drop(columns="amount").assign(channel="call", kind="complaint", closed_at="2024-01-09 23:30")
+    tables = open_ledger(FrameSource(facts, contacts=complaint, time_zone=NEW_YORK), connection).tables
+    days = [date(2024, 1, 8), date(2024, 1, 9), date(2024, 1, 10)]
+    rows = customer_features(tables, days, ["complaints"]).order_by("as_of").to_pyarrow().to_pylist()
+    assert [row["complaints_open"] for row in rows] == [1, 0, 0]
+    assert [row["complaint_days_to_close"] for row in rows] == [None, 7, 7]

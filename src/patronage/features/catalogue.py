@@ -31,9 +31,10 @@ A refund is a line with a negative amount. A purchase day is a day with at least
 net of the day's refunds and, where the ledger was opened with `contract.refunds: order`, of the later refunds of its
 orders that are known on the as-of date.
 
-Moments that a fact got later (`closed_at`, `responded_at`, `acquired_at`) are in UTC. If the table has their business
-day too (`closed_day`, `responded_day`, `acquired_day`), that one counts; else, as the zone of the ledger is not known
-here, they are taken as known once their day has come in every time zone: some hours late, never early.
+Moments that a fact got later (`closed_at`, `responded_at`, `acquired_at`) are known from their business day on
+(`closed_day`, `responded_day`, `acquired_day`, made when a ledger is opened). In tables without these days, as the
+zone is not known there, they are taken as known once their day has come in every time zone: some hours late, never
+early.
 
 This page is made by `python -m patronage.features.catalogue docs/features.md`.
 """

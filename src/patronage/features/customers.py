@@ -15,8 +15,8 @@ from patronage.schema import CUSTOMERS, SUMMARY
 PREFIX = "of_customer_"
 """Set before the columns of the customers, so that none is taken for a feature of the same name."""
 
-KEYS = ("source_customer_id", "as_of", "acquired_day")
-"""Further columns of the customers that are no attributes: the id before linking, and dates."""
+KEYS = ("source_customer_id", "as_of")
+"""Further columns of the customers that are no attributes: the id before linking, and the date."""
 
 BESIDE = (*SUMMARY.names, "cutoff", "purchased", "churned", "purchases", "spend", "profit")
 """Columns that stand beside the features: of the summary, of the panel and of the labels."""

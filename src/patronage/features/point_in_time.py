@@ -14,6 +14,7 @@ from ibis import _
 
 from patronage.errors import DateError
 from patronage.ledger.tables import LedgerTables, business_day
+from patronage.schema import BUSINESS_DAYS
 
 FURTHEST_ZONE_HOURS = 14
 """No time zone is further ahead of UTC: a moment in UTC with so many hours added is on its business day or after it."""
@@ -150,10 +151,9 @@ def later_day(table: Any, name: str, zoned: bool) -> tuple[Any, Any]:
     Parameters
     ----------
     table : ibis.Table
-        With a timestamp column `name`, in UTC, ending in ``_at``; if it has the business day too, by the same name
-        ending in ``_day``, that one counts.
-    name : str
-        For example ``"closed_at"``.
+        With a timestamp column `name`, in UTC; if it has the business day too, as every table of an opened ledger has,
+        that one counts.
+    name : {"acquired_at", "closed_at", "responded_at"}
     zoned : bool
         Whether the business days of the ledger may be cut in another zone than UTC. Then, without a business day of
         the moment itself, it is told only when its day has come in every zone: late by hours, but never early.
@@ -163,10 +163,9 @@ def later_day(table: Any, name: str, zoned: bool) -> tuple[Any, Any]:
     tuple of ibis.expr.types.DateValue
         Day of the moment, and the first as-of date on which it is known.
     """
-    day_name = name.removesuffix("_at") + "_day"
-    if day_name in table.columns:
-        return table[day_name], table[day_name]
-    day = table[name].date()
+    day = business_day(table, name)
+    if BUSINESS_DAYS[name] in table.columns:
+        return day, day
     return day, (table[name] + ibis.interval(hours=FURTHEST_ZONE_HOURS)).date() if zoned else day
 
 

@@ -9,6 +9,7 @@ import ibis
 from patronage.ledger.contract import COPY, LARGEST_AMOUNT, REFUSAL, Checked, has_reason
 from patronage.ledger.purchases import MONEY
 from patronage.ledger.refunds import lone_refunds
+from patronage.ledger.words import how_many
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ class LedgerAccount:
 
     def __str__(self) -> str:
         text = (
-            f"{self.rows_in:,} rows in = {self.rows_used:,} used + {self.rows_set_aside:,} set aside; "
-            f"{self.customers:,} customers"
+            f"{how_many(self.rows_in, 'row')} in = {self.rows_used:,} used + {self.rows_set_aside:,} set aside; "
+            f"{how_many(self.customers, 'customer')}"
         )
         if self.first_day is not None:
             text += f", {self.first_day:%Y-%m-%d} to {self.last_day:%Y-%m-%d}"
         if self.reasons:
             text += "; set aside: " + ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
         if self.copies:
-            text += f"; {self.copies:,} copies of earlier rows"
+            text += f"; {how_many(self.copies, 'copy', 'copies')} of earlier rows"
         if self.lone_refunds:
             text += (
-                f"; {self.lone_refunds:,} refunds ({self.lone_refunds_amount:,.2f}) on days without a purchase, "
-                "which no purchase is netted with"
+                f"; {how_many(self.lone_refunds, 'refund')} ({self.lone_refunds_amount:,.2f}) on days without a "
+                "purchase, which no purchase is netted with"
             )
         return text
 

@@ -11,24 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from patronage.errors import SourceError
-from patronage.ledger import raw_tables
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.mapping import table_mapping
+from patronage.ledger.raw_tables import files_digest
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable, SourceOfTable
 from patronage.schema import TRANSACTIONS
 
-FIELDS = {"customer_id": 1, "date": 2, "number_of_cds": 3, "dollar_value": 4}
-"""Position of each column in a line of the log, from 1."""
-
-_READ = """
-    CREATE OR REPLACE TEMP TABLE {rows} AS
-    SELECT {columns}, {line} AS {text}, 'CDNOW_master.txt' AS {source_file}, {source_row}
-    FROM (
-        SELECT row_number() OVER () AS {source_row}, string_split_regex(trim(line), '\\s+') AS fields
-        FROM read_csv({path}, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = true,
-                      delim = '\\x01', quote = '', escape = '')
-    )
-"""
+FIELDS = {"customer_id": 0, "date": 1, "number_of_cds": 2, "dollar_value": 3}
+"""Position of each column in a line of the log."""
 
 
 class CdnowSource:
@@ -77,17 +67,18 @@ class CdnowTable:
 
     def read(self, engine: Engine, fields: Sequence[Field], whole: bool = False) -> RawTable:
         """Load the log; see `TableSource.read`."""
+        import pyarrow as pa
+
         path = _path()
-        columns = [f"fields[{FIELDS[field.name]}] AS raw_{number}" for number, field in enumerate(fields)]
-        line = raw_tables.text_of_row(f"fields[{position}]" for position in FIELDS.values()) if whole else "NULL"
-        engine.connection.raw_sql(
-            _READ.format(
-                rows=raw_tables.ROWS, columns=", ".join(columns), line=line, text=LINE, source_file=SOURCE_FILE,
-                source_row=SOURCE_ROW, path=raw_tables.file_literal(path),
-            )
-        )  # fmt: skip
-        raw_tables.create_unreadable(engine.connection)
-        return raw_tables.raw_table(engine.connection, raw_tables.files_digest([path]))
+        split = [line.split() for line in path.read_text(encoding="ascii").splitlines()[1:]]
+        found = {name: pa.array([parts[position] for parts in split]) for name, position in FIELDS.items()}
+        columns = {f"raw_{number}": found[field.name] for number, field in enumerate(fields)}
+        if whole:
+            columns[LINE] = pa.array([" ".join(parts) for parts in split])
+        columns[SOURCE_FILE] = pa.repeat(path.name, len(split))
+        columns[SOURCE_ROW] = pa.array(range(1, len(split) + 1), pa.int64())
+        rows = engine.load(pa.table(columns), "rows")
+        return RawTable(rows, None, files_digest([path]), temporary=(rows,))
 
 
 def _path() -> Path:

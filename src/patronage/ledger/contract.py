@@ -5,7 +5,7 @@ wrong with a row is held as one number, a bit for each reason, so that counting 
 one pass over them and nothing has to be stored for the rows that fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from patronage.ledger.mapping import ColumnRule, TableMapping
 from patronage.ledger.parsing import Parsed, Reader, check_types
 from patronage.ledger.rules import ContractRules
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, FieldKind, RawTable
-from patronage.schema import DAY, Column
+from patronage.schema import BUSINESS_DAYS, Column
 
 TIMESTAMP_RANGE = ("1900-01-01", "2200-01-01")
 """Dates outside are taken for errors of the file (a year 0202, a sentinel 9999-12-31)."""
@@ -32,6 +32,9 @@ NOT_NEGATIVE = ("discount", "acquisition_cost", "price", "cost", "duration_minut
 
 ORDERED = {"contract_end": "contract_start", "closed_at": "timestamp", "responded_at": "timestamp"}
 """What ends, and what it may not end before."""
+
+UNREADABLE_DATE = "not a date"
+"""What reasons end with where a text could not be read as a date."""
 
 REFUSAL = "refusal"
 """Column with the bits of the reasons of a row; 0 if it fits."""
@@ -64,6 +67,8 @@ class Checked:
         Whether `rows` are a cheap query of typed columns.
     copies : bool
         Whether `rows` have `COPY`.
+    temporary : tuple of ibis.Table
+        What can be forgotten once the rows are computed.
     """
 
     rows: Any
@@ -73,6 +78,7 @@ class Checked:
     plain: dict[str, str]
     lazy: bool
     copies: bool
+    temporary: tuple[Any, ...] = ()
 
 
 def fields_of(mapping: TableMapping) -> list[Field]:
@@ -90,9 +96,28 @@ def fields_of(mapping: TableMapping) -> list[Field]:
 
 
 def checked_rows(
-    raw: RawTable, mapping: TableMapping, engine: Engine, rules: ContractRules, zone: str, location: str
+    raw: RawTable,
+    mapping: TableMapping,
+    engine: Engine,
+    rules: ContractRules,
+    zone: str,
+    location: str,
+    apart: Callable[[Any], Any] | None = None,
 ) -> Checked:
     """Read the raw columns and note, for every row, why it cannot be used.
+
+    Parameters
+    ----------
+    raw : RawTable
+    mapping : TableMapping
+    engine : Engine
+    rules : ContractRules
+    zone : str
+        In which days are cut.
+    location : str
+    apart : callable, optional
+        From rows that were dear to read to the same rows, read once and for all; the checks mention each column many
+        times, and an engine may read it anew each time.
 
     Raises
     ------
@@ -119,10 +144,15 @@ def checked_rows(
         **{f"found_{number}": one.found for number, one in enumerate(parsed.values())},
         **{plain[name]: parsed[name].plain for name in plain},
     )
-    if DAY in mapping.schema.columns:
-        rows = rows.mutate(day=engine.day(rows.timestamp, zone))
-        position = columns.index("timestamp") + 1
-        columns = (*columns[:position], "day", *columns[position:])
+    temporary: tuple[Any, ...] = ()
+    if apart is not None and any(one.dear for one in parsed.values()):
+        rows = apart(rows)
+        temporary = (rows,)
+    for moment, day in BUSINESS_DAYS.items():
+        if moment in columns:
+            rows = rows.mutate(**{day: engine.day(rows[moment], zone)})
+            position = columns.index(moment) + 1
+            columns = (*columns[:position], day, *columns[position:])
     checks = _checks(rows, mapping, parsed, groups, rules)
     if rules.duplicates == "drop" and COPY in rows.columns:
         checks["copy of an earlier row"] = rows[COPY] > 1
@@ -133,7 +163,7 @@ def checked_rows(
         *kept, *columns, REFUSAL, *plain.values(),
         **{name: ibis.ifelse(rows[REFUSAL] != 0, rows[name], ibis.null("string")) for name in found},
     )  # fmt: skip
-    return Checked(rows, columns, tuple(checks), found, plain, lazy, COPY in kept)
+    return Checked(rows, columns, tuple(checks), found, plain, lazy, COPY in kept, temporary)
 
 
 def reason_text(refusal: Any, reasons: Sequence[str]) -> Any:
@@ -234,7 +264,7 @@ def _column_checks(value: Any, column: Column, blank: Any, may_fail: bool) -> di
     low, high = (ibis.date(day) if column.type == "date" else ibis.timestamp(day) for day in TIMESTAMP_RANGE)
     outside = value < low if name in UNBOUNDED else ~value.between(low, high)
     return checks | {
-        f"{name} not a date": ~blank & value.isnull(),
+        f"{name} {UNREADABLE_DATE}": ~blank & value.isnull(),
         f"{name} out of range": value.notnull() & outside,
     }
 

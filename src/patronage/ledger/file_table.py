@@ -1,17 +1,17 @@
 """One table of a ledger from files: CSV, JSON lines or Parquet, one of them, a folder or a glob."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import duckdb
 
-from patronage.errors import ConfigError
 from patronage.ledger import raw_tables
 from patronage.ledger.common_types import cast_expression, common_casts
 from patronage.ledger.csv_rejects import forget_rejects, keep_rejects
+from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.engines.spark import SparkEngine
 from patronage.ledger.file_scans import MIXED_LINE_ENDS, Scan, csv_scan, jsonl_scan, parquet_scan, readable
@@ -54,7 +54,9 @@ class FileTable:
         """The columns of all files, and those that their folders name; see `TableSource.names`."""
         if engine.name == "spark":
             return self._on_spark().names(cast("SparkEngine", engine))
-        _require_duckdb(engine)
+        if engine.name != "duckdb":
+            with closing(DuckDbEngine()) as reader:
+                return self.names(reader)
         found: dict[str, None] = {}
         for file in found_files(self.location, self.file_format, self.setting):
             with ExitStack() as copies:
@@ -63,10 +65,14 @@ class FileTable:
         return tuple(found)
 
     def read(self, engine: Engine, fields: Sequence[Field], whole: bool = False) -> RawTable:
-        """Load text files, and look into Parquet files at each use; see `TableSource.read`."""
+        """Load text files, and look into Parquet files at each use; see `TableSource.read`.
+
+        Into a database that cannot read files itself they are brought batch by batch.
+        """
         if engine.name == "spark":
             return self._on_spark().read(cast("SparkEngine", engine), fields, whole)
-        _require_duckdb(engine)
+        if engine.name != "duckdb":
+            return self._brought_over(engine, fields, whole)
         connection = engine.connection
         files = found_files(self.location, self.file_format, self.setting)
         digest = raw_tables.files_digest(file.path for file in files)
@@ -87,6 +93,14 @@ class FileTable:
             for number, scan in enumerate(scans):
                 self._load(connection, scan, fields, casts, whole, first=number == 0)
         return raw_tables.raw_table(connection, digest)
+
+    def _brought_over(self, engine: Engine, fields: Sequence[Field], whole: bool) -> RawTable:
+        with closing(DuckDbEngine()) as reader:
+            raw = self.read(reader, fields, whole)
+            with readable(Path(self.location)):
+                rows = engine.load(reader.batches(raw.table), "rows")
+            lines = None if raw.unreadable is None else engine.load(reader.batches(raw.unreadable), "unreadable")
+        return RawTable(rows, lines, raw.digest, temporary=(rows,))
 
     def _on_spark(self) -> SparkFiles:
         return SparkFiles(self.location, self.file_format, self.delimiter, self.encoding, self.setting, self.decimal)
@@ -167,9 +181,3 @@ def _grouped_selects(scans: list[Scan], fields: Sequence[Field], casts: list[str
             f"SELECT {columns}, patronage_file AS {SOURCE_FILE}, file_row_number + 1 AS {SOURCE_ROW} FROM "
             f"read_parquet([{listed}], hive_partitioning = {hive}, filename = 'patronage_file', file_row_number = true)"
         )
-
-
-def _require_duckdb(engine: Engine) -> None:
-    if engine.name != "duckdb":
-        message = f"Files are read by engine=duckdb or engine=spark, not by {engine.name}: load them into it first."
-        raise ConfigError(message)

@@ -1,6 +1,7 @@
 """A ledger from files: CSV, JSON lines or Parquet for each of its tables."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from patronage.errors import ConfigError
@@ -32,7 +33,7 @@ class FilesSource:
         Our name to the file's, or to a rule; ``customer_id``, ``timestamp`` and ``amount`` are required. See
         `mapping.mapping_given`. If not given, the files use our names.
     timestamp_format : str, optional
-        strptime pattern of textual or numeric timestamps, for example ``%d.%m.%Y``; ISO 8601 if not given.
+        strptime pattern of textual or numeric timestamps, for example ``%d.%m.%Y``; ISO 8601 if not given, or ``iso``.
     file_format : {"csv", "parquet", "jsonl"}, optional
         Told from the ending of the file names if not given.
     delimiter : str, optional
@@ -93,7 +94,9 @@ class FilesSource:
         for schema, given in ((CUSTOMERS, customers), (CONTACTS, contacts), (CAMPAIGNS, campaigns)):
             if given is not None and given.get("path"):
                 inherited = {key: own[key] for key in INHERITED if given.get(key) is None}
-                self.tables[schema.name] = _table(schema, {**given, **inherited}, f"ledger.{schema.name}")
+                table = _table(schema, {**given, **inherited}, f"ledger.{schema.name}")
+                mapping = replace(table.mapping, inherited_format=inherited.get("timestamp_format") is not None)
+                self.tables[schema.name] = replace(table, mapping=mapping)
 
 
 def _table(schema: TableSchema, given: Mapping[str, Any], setting: str) -> SourceOfTable:

@@ -8,19 +8,22 @@ from typing import Any
 
 from patronage.errors import ConfigError
 from patronage.ledger.engines.engine import check_zone
-from patronage.schema import Column, TableSchema
+from patronage.schema import BUSINESS_DAYS, Column, TableSchema
 
 RULE_KEYS = {"column", "product_of", "constant", "scale", "negate", "values", "type"}
-MADE_HERE = {"day", "netted_day"}
+MADE_HERE = {*BUSINESS_DAYS.values(), "netted_day"}
 """Columns that no source may bring: they are made when the ledger is opened."""
 
 RESERVED = {
     "source_file", "source_row", "source_text", "source_customer_id", "as_of", "age_days", "refusal", "copy_number",
-    *MADE_HERE,
+    "day", "netted_day",
 }  # fmt: skip
 """Names that an attribute of customers may not have, in any case; numbered ones are `RESERVED_NUMBERED`."""
 
 RESERVED_NUMBERED = re.compile(r"(raw|blank|found|plain)_[0-9]+")
+
+ISO = "iso"
+"""A timestamp_format that says what none says: for a table that would inherit another."""
 
 SIGNED = ("amount", "quantity")
 """What `negative_where` turns negative unless it says otherwise."""
@@ -85,6 +88,8 @@ class TableMapping:
         Where the settings stand, for messages: ``ledger`` or ``ledger.contacts``.
     timestamp_format : str or None
         strptime pattern of textual timestamps and dates; ISO 8601 if None.
+    inherited_format : bool
+        Whether the format is that of the transactions, because this table has none of its own.
     timestamp_zone : str or None
         IANA name of the zone of timestamps without an offset; None is the zone in which days are cut.
     decimal, thousands : str
@@ -102,12 +107,21 @@ class TableMapping:
     attributes: tuple[str, ...] = ()
     setting: str = "ledger"
     timestamp_format: str | None = None
+    inherited_format: bool = False
     timestamp_zone: str | None = None
     decimal: str = "."
     thousands: str = ""
     negative_where: NegativeWhere | None = None
     tolerated: tuple[str, ...] = ()
     as_named: bool = False
+
+    def date_format_in_words(self) -> str:
+        """How dates in text are read, and which setting says so."""
+        read = "as ISO 8601" if self.timestamp_format is None else f"by the pattern {self.timestamp_format!r}"
+        setting = f"{self.setting}.timestamp_format"
+        if self.inherited_format:
+            return f"{read}, inherited from the transactions; {setting}={ISO} or a pattern overrules it"
+        return f"{read} ({setting})"
 
     def columns(self) -> list[tuple[str, Column | None, ColumnRule]]:
         """Name, schema (None for attributes) and rule of every column that is mapped, in the order of the schema."""
@@ -162,7 +176,7 @@ def table_mapping(
     negative_where : mapping, optional
         ``column``, ``values`` and, if need be, ``of``; see `NegativeWhere`.
     timestamp_format, timestamp_zone, decimal, thousands, tolerated
-        See `TableMapping`.
+        See `TableMapping`; ``"iso"`` is the same as None.
 
     Raises
     ------
@@ -198,7 +212,7 @@ def table_mapping(
         rules=rules | extra,
         attributes=tuple(extra),
         setting=setting,
-        timestamp_format=timestamp_format,
+        timestamp_format=None if (timestamp_format or ISO).lower() == ISO else timestamp_format,
         timestamp_zone=timestamp_zone,
         decimal=decimal,
         thousands=thousands or "",

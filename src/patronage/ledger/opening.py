@@ -10,6 +10,7 @@ from typing import Any
 from patronage.errors import ConfigError, ContractError, DateError, SourceError
 from patronage.files import written_whole
 from patronage.ledger.account import LedgerAccount
+from patronage.ledger.contract import UNREADABLE_DATE
 from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.engines.engine import Engine, check_zone
 from patronage.ledger.rules import ContractRules, Share, share_of
@@ -43,6 +44,10 @@ class Ledger:
         In which days are cut.
     places : dict of str to str
         Where the rows of each table came from.
+    remarks : dict of str to tuple of str
+        By table, where the settings do not meet what the source holds: codes that no row has.
+    dates_read : dict of str to str
+        By table, how dates in text were read, in words.
     """
 
     tables: LedgerTables
@@ -54,6 +59,8 @@ class Ledger:
     digest: str
     time_zone: str = "UTC"
     places: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    dates_read: dict[str, str] = field(default_factory=dict)
 
     @property
     def transactions(self) -> Any:
@@ -130,6 +137,7 @@ class Ledger:
             f"First: {'; '.join(first)}."
             + (f" They are written to {written}." if written else "")
             + (f" Convert the file to UTF-8, or set {setting}.encoding." if "encoding" in reasons else "")
+            + _dates_in_words(account.reasons, self.dates_read[account.table])
             + f" Check {setting}.columns and {setting}.timestamp_format, correct the rows, "
             "or raise contract.max_set_aside_share."
         )
@@ -215,6 +223,8 @@ def read_ledger(source: LedgerSource, engine: Engine | Any = None, rules: Contra
         digest=_digest(opened),
         time_zone=source.time_zone,
         places={name: tables[name].place.location for name in opened},
+        remarks={name: table.remarks for name, table in opened.items() if table.remarks},
+        dates_read={name: table.dates_read for name, table in opened.items()},
     )
 
 
@@ -251,6 +261,11 @@ def _digest(opened: Mapping[str, OpenedTable]) -> str:
     for name, table in opened.items():
         digest.update(f"{name}:{table.digest};".encode())
     return digest.hexdigest()
+
+
+def _dates_in_words(reasons: Mapping[str, int], dates_read: str) -> str:
+    unread = any(reason.endswith(UNREADABLE_DATE) for reason in reasons)
+    return f" Dates are read {dates_read}." if unread else ""
 
 
 def _where(row: dict[str, Any]) -> str:

@@ -1,12 +1,14 @@
 """Opening one table of a ledger: what is asked of its source, what is kept, and what is looked up anew at each use."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import ibis
 
 from patronage.errors import ConfigError, ContractError
 from patronage.ledger.account import Counts, LedgerAccount, account_of, counted
+from patronage.ledger.codes import unmatched_codes
 from patronage.ledger.contract import REFUSAL, Checked, checked_rows, fields_of
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.mapping import TableMapping
@@ -14,6 +16,7 @@ from patronage.ledger.refunds import with_netted_day
 from patronage.ledger.rules import ContractRules
 from patronage.ledger.set_aside import refused_rows, unreadable_lines
 from patronage.ledger.source import SOURCE_FILE, SOURCE_ROW, RawTable, SourceOfTable
+from patronage.ledger.words import how_many
 
 REPEATED = "customer_id more than once"
 """Reason of every row of a customer but the first, where a table has one row a customer."""
@@ -31,12 +34,18 @@ class OpenedTable:
         Those that do not; see `Ledger.set_aside`.
     account : LedgerAccount
     digest : str
+    remarks : tuple of str
+        Where the settings do not meet what the source holds.
+    dates_read : str
+        How dates in text were read, in words.
     """
 
     rows: Any
     set_aside: Any
     account: LedgerAccount
     digest: str
+    remarks: tuple[str, ...]
+    dates_read: str
 
 
 def open_table(name: str, source: SourceOfTable, engine: Engine, rules: ContractRules, zone: str) -> OpenedTable:
@@ -50,7 +59,9 @@ def open_table(name: str, source: SourceOfTable, engine: Engine, rules: Contract
         _check_pattern(engine, mapping)
     fields = fields_of(mapping)
     raw = source.place.read(engine, fields, whole=rules.duplicates != "keep")
-    checked = checked_rows(raw, mapping, engine, rules, zone, source.place.location)
+    remarks = unmatched_codes(raw.table, mapping, engine)
+    apart = partial(engine.keep, name=f"{name}_read") if engine.repeats_work else None
+    checked = checked_rows(raw, mapping, engine, rules, zone, source.place.location, apart)
     checked = _held(checked, raw, engine, name)
     counts = counted(checked, mapping.tolerated)
     if name == "customers":
@@ -71,6 +82,8 @@ def open_table(name: str, source: SourceOfTable, engine: Engine, rules: Contract
         set_aside=engine.keep(aside, f"{name}_set_aside"),
         account=account_of(name, used, counts, lines, mapping.tolerated),
         digest=raw.digest,
+        remarks=remarks,
+        dates_read=mapping.date_format_in_words(),
     )
 
 
@@ -86,7 +99,7 @@ def _held(checked: Checked, raw: RawTable, engine: Engine, name: str) -> Checked
     hold = engine.view if checked.lazy else engine.keep
     held = replace(checked, rows=hold(checked.rows, f"{name}_checked"))
     if not checked.lazy:
-        for table in raw.temporary:
+        for table in (*checked.temporary, *raw.temporary):
             engine.drop(table)
     return held
 
@@ -126,7 +139,7 @@ def _refuse_currencies(checked: Checked, location: str) -> None:
         }
         message = (
             f"{location} holds amounts in {len(counts)} currencies: "
-            + ", ".join(f"{currency} {count:,} rows" for currency, count in list(counts.items())[:10])
+            + ", ".join(f"{currency} {how_many(count, 'row')}" for currency, count in list(counts.items())[:10])
             + ". Sums across currencies mean nothing: convert them, or set contract.currency to the one to use."
         )
         raise ContractError(message, counts=counts)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from patronage.schema import LEDGER_TABLES
+from patronage.schema import BUSINESS_DAYS, LEDGER_TABLES
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,20 @@ class LedgerTables:
         return {name: table for name, table in tables.items() if table is not None}
 
 
-def business_day(facts: Any) -> Any:
+def business_day(facts: Any, moment: str = "timestamp") -> Any:
     """The day of every fact: its business day if the table has one, else the day of its timestamp.
 
     Parameters
     ----------
     facts : ibis.Table
-        Transactions, contacts or campaigns.
+        Of a ledger.
+    moment : {"timestamp", "acquired_at", "closed_at", "responded_at"}
+        Which of its moments.
 
     Returns
     -------
     ibis.expr.types.DateValue
         A column of `facts`.
     """
-    return facts.day if "day" in facts.columns else facts.timestamp.date()
+    day = BUSINESS_DAYS[moment]
+    return facts[day] if day in facts.columns else facts[moment].date()

@@ -20,8 +20,9 @@ from patronage.ledger.quality.page import (
 )
 from patronage.ledger.rules import share_of
 from patronage.pipelines import console
-from patronage.pipelines.opening import ledger_contract
+from patronage.pipelines.opening import ledger_contract, today_in
 from patronage.pipelines.settings import Settings, built, own_settings
+from patronage.report.quality_page import write_quality_page
 from patronage.schema import LEDGER_TABLES
 
 GROUPS = {"ledger", "contract", "engine"}
@@ -51,7 +52,7 @@ def check(config: dict[str, Any]) -> None:
     with console.step(f"Read the ledger {source.name}"):
         ledger = read_ledger(source, engine, rules)
     with console.step("Measure it"):
-        quality = measured(ledger)
+        quality = measured(ledger, today_in(ledger.time_zone))
     stop, warn = (
         {table: share_of(table, share, "contract") for table in LEDGER_TABLES}
         for share in (contract.max_set_aside_share, contract.warn_set_aside_share)
@@ -68,7 +69,8 @@ def _write(ledger: Ledger, quality: Quality, found: list[Finding], out: Path) ->
     for name, text in pages.items():
         with written_whole(out / name) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-    return [*(out / name for name in pages), *([aside] if aside else [])]
+    write_quality_page(quality, found, out / "report.html")
+    return [*(out / name for name in ("report.html", *pages)), *([aside] if aside else [])]
 
 
 def _show(quality: Quality, found: list[Finding], written: list[Path]) -> None:

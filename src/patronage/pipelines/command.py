@@ -1,17 +1,23 @@
 """Running a command under Hydra: its configuration, its errors, its exit code."""
 
+import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from patronage.errors import ConfigError, PatronageError
 from patronage.files import check_writable
 from patronage.paths import conf_folder
 from patronage.pipelines import console
+from patronage.pipelines.composition import explained
 from patronage.pipelines.settings import plain
 
-OPTIONAL_GROUPS = {"score": ("dates",), "sql": ("dates",)}
+OPTIONAL_GROUPS = {"score": ("dates",), "value": ("dates",), "sql": ("dates",)}
 """Groups that may stay unset, by command, because they only lend their values to other keys."""
 
 
@@ -31,12 +37,15 @@ def run(name: str) -> None:
         With the exit code of the error, 2 if the configuration could not even be composed.
     """
     import hydra
+    from hydra.errors import HydraException
 
     composed = False
 
     def job(config: DictConfig) -> None:
         nonlocal composed
         composed = True
+        # It tells of every index of an array that it renders for another dialect.
+        logging.getLogger("sqlglot").setLevel(logging.WARNING)
         try:
             values = plain(config, OPTIONAL_GROUPS.get(name, ()))
             getattr(import_module(f"patronage.pipelines.{name}"), name)(values)
@@ -48,11 +57,32 @@ def run(name: str) -> None:
         # Hydra would fail with a traceback of its own if its logs had nowhere to go.
         if not any(argument.startswith(("-", "hydra.")) for argument in sys.argv[1:]):
             check_writable("outputs/logs")
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
+        with _raising():
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except PatronageError as error:
         console.refuse(error)
         sys.exit(error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:
+        if composed:
+            raise
+        told = explained(error, name, sys.argv[1:])
+        console.refuse(told)
+        sys.exit(told.exit_code)
     except SystemExit as stop:
         if stop.code == 1 and not composed:
             raise SystemExit(ConfigError.exit_code) from stop
         raise
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    """Have Hydra raise what went wrong, instead of printing its own words and ending the process."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

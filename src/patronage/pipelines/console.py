@@ -28,6 +28,11 @@ def note(text: str) -> None:
     OUT.print(f"  [dim]{escape(text)}[/dim]", soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """One line under a step that should not be missed."""
+    OUT.print(f"  [yellow]Mind: {escape(text)}[/yellow]", soft_wrap=True)
+
+
 def results(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Show a table; the first column is text, the others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold")

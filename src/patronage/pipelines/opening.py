@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -83,13 +84,21 @@ def ledger_contract(config: dict[str, Any]) -> LedgerContract:
 
 
 def warnings(ledger: Ledger, share: Share) -> list[str]:
-    """What is worth a word though it is borne: tables with more bad rows than a share."""
-    found = []
+    """What is worth a word though it is borne: many bad rows, codes that no row has, days that have not come yet."""
+    found = [remark for remarks in ledger.remarks.values() for remark in remarks]
+    today = today_in(ledger.time_zone)
     for name, account in ledger.accounts.items():
+        if account.last_day is not None and account.last_day > today:
+            found.append(f"{name} reach into the future, until {account.last_day}; patronage check says more")
         limit = share_of(name, share, "contract.warn_set_aside_share")
         if account.share_set_aside > limit:
             found.append(f"{account.share_set_aside:.1%} of the rows of {name} were set aside, more than {limit:.1%}")
     return found
+
+
+def today_in(time_zone: str) -> date:
+    """The day on the calendar of a zone, now."""
+    return datetime.now(ZoneInfo(time_zone)).date()
 
 
 def tracking_store(config: dict[str, Any]) -> TrackingStore:

@@ -9,6 +9,22 @@ DAY = Column(
     optional=True,
 )  # fmt: skip
 
+BUSINESS_DAYS = {
+    "timestamp": "day",
+    "acquired_at": "acquired_day",
+    "closed_at": "closed_day",
+    "responded_at": "responded_day",
+}
+"""A moment in UTC to the column with its business day, which is made when a ledger is opened."""
+
+
+def _business_day(moment: str) -> Column:
+    return Column(
+        BUSINESS_DAYS[moment], "date", "", True,
+        f"Business day of {moment} in the time zone of the ledger, made when the ledger is opened.", optional=True,
+    )  # fmt: skip
+
+
 TRANSACTIONS = TableSchema(
     "transactions",
     (
@@ -44,6 +60,7 @@ CUSTOMERS = TableSchema(
     (
         Column("customer_id", "string", "", False, "Who; one row a customer."),
         Column("acquired_at", "timestamp", "", True, "When the customer was won, in UTC.", optional=True),
+        _business_day("acquired_at"),
         Column("acquisition_channel", "string", "", True, "How the customer was won.", optional=True),
         Column("acquisition_cost", "double", "money", True, "What it cost to win the customer.", optional=True),
         Column("contract_start", "date", "", True, "First day of the contract.", optional=True),
@@ -76,6 +93,7 @@ CONTACTS = TableSchema(
             "When the matter was settled, in UTC; missing while it is open. Before that moment it counts as open.",
             optional=True,
         ),
+        _business_day("closed_at"),
     ),
 )  # fmt: skip
 
@@ -93,6 +111,7 @@ CAMPAIGNS = TableSchema(
             "responded_at", "timestamp", "", True,
             "When the customer responded, in UTC. Before that moment the response is unknown.", optional=True,
         ),
+        _business_day("responded_at"),
     ),
 )  # fmt: skip
 

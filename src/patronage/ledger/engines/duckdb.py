@@ -98,6 +98,7 @@ class DuckDbEngine(DuckDbExpressions):
     """
 
     name = "duckdb"
+    repeats_work = False
 
     def __init__(
         self,

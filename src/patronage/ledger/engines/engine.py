@@ -33,6 +33,10 @@ class Engine(Protocol):
     def connection(self) -> Any:
         """The Ibis backend."""
 
+    @property
+    def repeats_work(self) -> bool:
+        """Whether a column that a query mentions twice is computed twice."""
+
     def strip(self, text: Any) -> Any:
         r"""Text without the blanks, tabs and line ends (``" \t\n\v\f\r"``) around it.
 

@@ -24,6 +24,13 @@ SMALLEST_FLOAT = "2.4703282292062327e-324"
 LONG_EXPONENT = "0*[1-9][0-9]{3,}$"
 """Exponents of four digits and more are infinite or zero, and too large for PostgreSQL's own decimals."""
 
+NO_LOOPS = "-c enable_nestloop=off"
+"""PostgreSQL cannot know how many rows an aggregate will have. It then guesses one, and joins many thousands of rows to
+many thousands of others by looping through both: minutes and hours where a hash table takes a second."""
+
+SHORTEST_MONTH_DAYS = 28
+"""Every month has these days."""
+
 
 @ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
 def _moment_of(zone: str, local: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type]
@@ -38,6 +45,11 @@ def _clock_of(zone: str, moment: dt.Timestamp("UTC")) -> dt.timestamp:  # type: 
 @ibis.udf.scalar.builtin(name="btrim")  # type: ignore[untyped-decorator]
 def _trimmed(text: str, characters: str) -> str:  # type: ignore[empty-body]
     """Text without the given characters around it."""
+
+
+@ibis.udf.scalar.builtin(name="split_part")  # type: ignore[untyped-decorator]
+def _split_part(text: str, delimiter: str, number: int) -> str:  # type: ignore[empty-body]
+    """The part of a text between two delimiters, counted from 1; empty if there is none."""
 
 
 class PostgresExpressions:
@@ -110,6 +122,7 @@ class PostgresEngine(PostgresExpressions):
     """
 
     name = "postgres"
+    repeats_work = True
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -222,17 +235,25 @@ def _decimal(number: str) -> Any:
 
 def _cast(text: Any) -> Any:
     """A moment from a text that matches `reading.LOCAL_MOMENT`, missing where its month has no such day."""
-    text = text.replace("/", "-").re_replace("([.][0-9]{6})[0-9]+", r"\1")
-    year = text.substr(0, 4).cast("int64")
-    month = text.re_extract("^[0-9]+-([0-9]+)-", 1).cast("int64")
-    day = text.re_extract("^[0-9]+-[0-9]+-([0-9]+)", 1).cast("int64")
+    text = text.replace("/", "-")
+    moment = text.re_replace("([.][0-9]{6})[0-9]+", r"\1").cast("timestamp")
+    day = _split_part(_split_part(text.replace("T", " "), " ", 1), "-", 3).cast("int64")
+    year, month = _split_part(text, "-", 1).cast("int64"), _split_part(text, "-", 2).cast("int64")
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = ibis.cases((month == 2, ibis.ifelse(leap, 29, 28)), (month.isin([4, 6, 9, 11]), 30), else_=31)
-    return ibis.ifelse(day <= last, text.cast("timestamp"), ibis.null("timestamp"))
+    # Of most days it is plain that their month has them; whatever is mentioned here is computed anew each time.
+    return ibis.cases((day <= SHORTEST_MONTH_DAYS, moment), (day <= last, moment))
 
 
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def _options(uri: str) -> str:
+    """The options of a connection: `NO_LOOPS` before those that the uri has, which therefore count."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    return f"{NO_LOOPS} {conninfo_to_dict(uri).get('options') or ''}".rstrip()
 
 
 def _connected(uri: str) -> Any:
@@ -242,7 +263,7 @@ def _connected(uri: str) -> Any:
         message = "PostgreSQL needs psycopg, which is not installed. Run: pip install 'patronage[postgres]'."
         raise ConfigError(message) from error
     try:
-        return ibis.postgres.from_connection(psycopg.connect(uri, autocommit=True))
+        return ibis.postgres.from_connection(psycopg.connect(uri, autocommit=True, options=_options(uri)))
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[0]
         message = f"The PostgreSQL server of the given uri cannot be reached: {reason}."

@@ -111,6 +111,7 @@ class SparkEngine(SparkExpressions):
     """
 
     name = "spark"
+    repeats_work = False
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ def apply_links(tables: LedgerTables, links: Any) -> LinkedTables:
     Every row of transactions, contacts and campaigns stays one row and keeps all its values. Customers are merged to
     one row a person, from records ordered as the links order them (position), by these rules:
 
-    * acquired_at: the earliest;
+    * acquired_at, acquired_day: the earliest;
     * acquisition_cost: the sum, for each was paid;
     * contract_start, contract_end, plan, price: together, those of the contract that started first (of records without
       a start, the first that has any of these). A later contract would tell at earlier dates what was not known then;
@@ -144,7 +144,7 @@ def _merged(customers: Any, links: Any) -> Any:
 
 def _merged_column(several: Any, name: str) -> Any:
     column = several[name]
-    if name == "acquired_at":
+    if name in ("acquired_at", "acquired_day"):
         return column.min()
     if name == "acquisition_cost":
         return column.cast(MONEY).sum()

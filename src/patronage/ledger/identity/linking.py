@@ -20,7 +20,7 @@ from patronage.ledger.identity.report import LinkReport
 from patronage.ledger.identity.review import IDS, Decisions, check_known, read_decisions
 from patronage.ledger.identity.schema import LINKS, PAIRS, arrow_table
 from patronage.ledger.identity.stored import StoredLinks
-from patronage.ledger.tables import LedgerTables
+from patronage.ledger.tables import LedgerTables, business_day
 
 REVIEWED = "reviewed"
 """Rule of pairs that a reviewer accepted."""
@@ -107,7 +107,7 @@ def link_ledger(
     """Find the links of a ledger without applying them; see `linked` for parameters and errors."""
     customers = require_customers(tables.customers, linker.name)
     if as_of is not None and "acquired_at" in customers.columns:
-        known = customers.acquired_at.date() <= ibis.date(as_of.isoformat())
+        known = business_day(customers, "acquired_at") <= ibis.date(as_of.isoformat())
         customers = customers.filter(customers.acquired_at.isnull() | known)
     decisions = _decisions(linker.reviewed, tables.customers, customers)
     found = linker.find(customers)

@@ -1,7 +1,7 @@
 """The days of a table: where it is silent, and where it holds more than a day plausibly does."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 from math import sqrt
@@ -27,15 +27,21 @@ class Days:
     days : int
         Days with rows.
     longest_gap_days : int
-        Days in a row without any, between two that have some.
+        Days in a row without any, between two that have some and are not in the future.
     gap_from, gap_until : date or None
         The first and last of them.
     missing_months : tuple of str
-        Months between the first and the last without a row, as ``2024-02``.
+        Months without a row between the first and the last that is not in the future, as ``2024-02``.
     median_rows : float
         Rows of the median day that has any.
     implausible : dict of date to int
         Days with far more rows than those around them, the fullest first.
+    future_rows : int
+        Rows of days that have not come yet.
+    future_days : tuple of date
+        The first and the last such day; empty if there is none.
+    rows_by_month : dict of str to int
+        Rows of every month from the first to the last that is not in the future, also of those without any.
     """
 
     first: date
@@ -47,15 +53,20 @@ class Days:
     missing_months: tuple[str, ...]
     median_rows: float
     implausible: dict[date, int]
+    future_rows: int = 0
+    future_days: tuple[date, ...] = ()
+    rows_by_month: dict[str, int] = field(default_factory=dict)
 
 
-def days_of(rows: Mapping[date, int]) -> Days:
+def days_of(rows: Mapping[date, int], today: date | None = None) -> Days:
     """Look through the rows of each day.
 
     Parameters
     ----------
     rows : mapping of date to int
         Days with at least one row; at least one day.
+    today : date, optional
+        Later days are in the future, and no gap is looked for between them; none is if not given.
 
     Examples
     --------
@@ -63,21 +74,49 @@ def days_of(rows: Mapping[date, int]) -> Days:
     >>> found.longest_gap_days, found.gap_from, found.missing_months
     (31, datetime.date(2024, 1, 31), ('2024-02',))
     """
-    days = sorted(rows)
+    every = sorted(rows)
+    future = [] if today is None else [day for day in every if day > today]
+    days = every[: len(every) - len(future)] or every
     gaps = (((later - earlier).days - 1, earlier) for earlier, later in pairwise(days))
     silent, begin = max(gaps, default=(0, days[0]))
+    by_month = _by_month({day: rows[day] for day in days})
     full = [day for day in days if rows[day] > _limit(day, rows)]
     return Days(
-        first=days[0],
-        last=days[-1],
-        days=len(days),
+        first=every[0],
+        last=every[-1],
+        days=len(every),
         longest_gap_days=silent,
         gap_from=begin + timedelta(days=1) if silent else None,
         gap_until=begin + timedelta(days=silent) if silent else None,
-        missing_months=_missing_months(days),
+        missing_months=tuple(month for month, count in by_month.items() if not count),
         median_rows=float(median(rows.values())),
         implausible={day: rows[day] for day in sorted(full, key=lambda day: (-rows[day], day))},
+        future_rows=sum(rows[day] for day in future),
+        future_days=(future[0], future[-1]) if future else (),
+        rows_by_month=by_month,
     )
+
+
+def month_ranges(months: Sequence[str]) -> list[str]:
+    """Months in order, those that follow one another as one range.
+
+    Examples
+    --------
+    >>> month_ranges(("2023-11", "2023-12", "2024-01", "2024-03"))
+    ['2023-11 to 2024-01', '2024-03']
+    """
+    runs: list[list[str]] = []
+    for month in months:
+        if runs and _next_month(runs[-1][-1]) == month:
+            runs[-1].append(month)
+        else:
+            runs.append([month])
+    return [run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+
+
+def _next_month(month: str) -> str:
+    year, number = map(int, month.split("-"))
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def _limit(day: date, rows: Mapping[date, int]) -> float:
@@ -88,12 +127,12 @@ def _limit(day: date, rows: Mapping[date, int]) -> float:
     return max(IMPLAUSIBLE_FACTOR * usual, usual + IMPLAUSIBLE_DEVIATIONS * sqrt(usual))
 
 
-def _missing_months(days: list[date]) -> tuple[str, ...]:
-    present = {(day.year, day.month) for day in days}
-    year, month = days[0].year, days[0].month
-    missing = []
-    while (year, month) < (days[-1].year, days[-1].month):
-        if (year, month) not in present:
-            missing.append(f"{year:04d}-{month:02d}")
-        year, month = year + month // 12, month % 12 + 1
-    return tuple(missing)
+def _by_month(rows: Mapping[date, int]) -> dict[str, int]:
+    month, last = (f"{day:%Y-%m}" for day in (min(rows), max(rows)))
+    counts = {month: 0}
+    while month < last:
+        month = _next_month(month)
+        counts[month] = 0
+    for day, count in rows.items():
+        counts[f"{day:%Y-%m}"] += count
+    return counts

@@ -1,11 +1,13 @@
 """What is measured of the tables of a ledger, each in a pass over the table that it concerns."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from ibis import _
 
 from patronage.ledger.account import LedgerAccount
+from patronage.ledger.mapping import MADE_HERE
 from patronage.ledger.opening import Ledger
 from patronage.ledger.quality.calendar import Days, days_of
 from patronage.ledger.set_aside import ORDER
@@ -25,13 +27,17 @@ class TableQuality:
     examples : dict of str to list of str
         By reason, where the first rows stand that were set aside for it, with what was found.
     missing : dict of str to float
-        Share of the rows used, 0 to 1, that have no value, by column.
+        Share of the rows used, 0 to 1, that have no value, by column of the source; empty if no row is used.
     days : Days or None
         None for a table without times, or without rows.
     ids_without_transactions : int
         Customers that the table names and the transactions do not.
     rows_without_transactions : int
         Its rows that name them.
+    remarks : tuple of str
+        Where the settings do not meet what the source holds.
+    dates_read : str
+        How dates in text were read, in words.
     """
 
     account: LedgerAccount
@@ -40,6 +46,8 @@ class TableQuality:
     days: Days | None
     ids_without_transactions: int = 0
     rows_without_transactions: int = 0
+    remarks: tuple[str, ...] = ()
+    dates_read: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,18 @@ class Quality:
     unknown_customers: int | None
 
 
-def measured(ledger: Ledger) -> Quality:
-    """Measure an open ledger; its copies of rows are counted if it was opened with ``duplicates="flag"``."""
+def measured(ledger: Ledger, today: date | None = None) -> Quality:
+    """Measure an open ledger; its copies of rows are counted if it was opened with ``duplicates="flag"``.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    today : date, optional
+        Rows of later days are told apart; none are if not given.
+    """
     buyers = ledger.transactions.select("customer_id").distinct()
     tables = {
-        name: _table_quality(ledger, name, rows, None if name == "transactions" else buyers)
+        name: _table_quality(ledger, name, rows, None if name == "transactions" else buyers, today)
         for name, rows in ledger.tables.present.items()
     }
     customers = ledger.tables.customers
@@ -89,7 +104,7 @@ def measured(ledger: Ledger) -> Quality:
     )
 
 
-def _table_quality(ledger: Ledger, name: str, rows: Any, buyers: Any | None) -> TableQuality:
+def _table_quality(ledger: Ledger, name: str, rows: Any, buyers: Any | None, today: date | None) -> TableQuality:
     account = ledger.accounts[name]
     strangers = (0, 0)
     if buyers is not None:
@@ -99,9 +114,11 @@ def _table_quality(ledger: Ledger, name: str, rows: Any, buyers: Any | None) -> 
         account=account,
         examples=_examples(ledger, account),
         missing=_missing(rows, account.rows_used),
-        days=_days(rows) if "day" in rows.columns and account.rows_used else None,
+        days=_days(rows, today) if "day" in rows.columns and account.rows_used else None,
         ids_without_transactions=strangers[0],
         rows_without_transactions=strangers[1],
+        remarks=ledger.remarks.get(name, ()),
+        dates_read=ledger.dates_read[name],
     )
 
 
@@ -109,17 +126,19 @@ def _count(rows: Any) -> int:
     return int(rows.count().execute())
 
 
-def _days(rows: Any) -> Days:
+def _days(rows: Any, today: date | None) -> Days:
     by_day = rows.group_by("day").aggregate(rows=_.count()).to_pyarrow().to_pylist()
-    return days_of({row["day"]: row["rows"] for row in by_day})
+    return days_of({row["day"]: row["rows"] for row in by_day}, today)
 
 
 def _missing(rows: Any, total: int) -> dict[str, float]:
-    counts = {f"missing_{number}": rows[name].isnull().sum() for number, name in enumerate(rows.columns)}
+    """Of the columns that come from the source; nothing where there is nothing to have a share of."""
+    if not total:
+        return {}
+    names = [name for name in rows.columns if name not in MADE_HERE]
+    counts = {f"missing_{number}": rows[name].isnull().sum() for number, name in enumerate(names)}
     found = rows.aggregate(**counts).to_pyarrow().to_pylist()[0]
-    return {
-        name: (found[f"missing_{number}"] or 0) / total if total else 0.0 for number, name in enumerate(rows.columns)
-    }
+    return {name: found[f"missing_{number}"] / total for number, name in enumerate(names)}
 
 
 def _examples(ledger: Ledger, account: LedgerAccount) -> dict[str, list[str]]:

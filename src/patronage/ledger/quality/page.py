@@ -9,6 +9,7 @@ from typing import Any
 from patronage.ledger.account import Money
 from patronage.ledger.quality.findings import Finding
 from patronage.ledger.quality.measures import Quality, TableQuality
+from patronage.ledger.words import how_many
 
 Rows = list[list[str]]
 
@@ -107,11 +108,12 @@ def _table_parts(name: str, table: TableQuality) -> list[str]:
     days = table.days
     if days is not None:
         gap = (
-            f"The longest time without any is {days.longest_gap_days:,} days, {days.gap_from} to {days.gap_until}."
+            f"The longest time without any is {how_many(days.longest_gap_days, 'day')}, {days.gap_from} to "
+            f"{days.gap_until}."
             if days.longest_gap_days
             else "No day between is without any."
         )
-        parts.append(f"{days.days:,} days with rows between {days.first} and {days.last}. {gap}")
+        parts.append(f"{how_many(days.days, 'day')} with rows between {days.first} and {days.last}. {gap}")
         if days.implausible:
             rows = [[str(day), f"{count:,}"] for day, count in list(days.implausible.items())[:SHOWN_DAYS]]
             parts += ["Days with far more rows than those around them, the fullest:", _table(["day", "rows"], rows)]
@@ -121,10 +123,11 @@ def _table_parts(name: str, table: TableQuality) -> list[str]:
             for reason, count in table.account.reasons.items()
         ]
         parts += ["Rows set aside, by reason (a row may have several):", _table(["reason", "rows", "first"], reasons)]
-    parts += [
-        "Share of missing values:",
-        _table(["column", "missing"], [[column, f"{share:.2%}"] for column, share in table.missing.items()]),
-    ]
+    if table.missing:
+        rows = [[column, f"{share:.2%}"] for column, share in table.missing.items()]
+        parts += ["Share of missing values:", _table(["column", "missing"], rows)]
+    else:
+        parts.append("No row is used, so there is no share of missing values.")
     return parts
 
 
