@@ -4,16 +4,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 from rich.progress import Progress
 
 from patronage.files import check_writable
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener, tracking_store
+from patronage.pipelines.score_customer_table import score_customer_table
 from patronage.pipelines.settings import Settings, own_settings
-from patronage.runtime.scorer import load_scorer
+from patronage.pipelines.table_settings import is_customer_table
+from patronage.runtime.bundle import ledger_bundle, read_bundle
+from patronage.runtime.contributions import ExplainMethod
+from patronage.runtime.reasons import Direction
+from patronage.runtime.scorer import Scorer
 from patronage.scoring.batch import score_ledger
 from patronage.scoring.intervals import ScoreIntervals
+from patronage.scoring.reasons import ScoreReasons
 from patronage.tracking.registry import resolve_model
 
 GROUPS = {"ledger", "dates", "engine", "contract", "identity", "tracking"}
@@ -33,18 +39,25 @@ class Score(Settings):
     out: str
     batch_rows: int = Field(ge=1)
     interval: float | None = Field(gt=0, lt=1)
+    explain: StrictBool
+    explain_method: ExplainMethod
+    explain_direction: Direction
 
 
 def score(config: dict[str, Any]) -> None:
     """Score a ledger; see ``conf/score.yaml`` for the settings."""
+    if is_customer_table(config):
+        score_customer_table(config)
+        return
     settings = own_settings(Score, config, "score", GROUPS)
     store = tracking_store(config)
     opened = ledger_opener(config, linked_until=settings.as_of)
     check_writable(Path(settings.out).parent)
     with console.step(f"Load the model {settings.model}"):
         resolved = resolve_model(store, settings.model)
-        scorer = load_scorer(resolved.bundle_folder)
+        scorer = Scorer(ledger_bundle(read_bundle(resolved.bundle_folder), "Scoring a ledger"))
         intervals = ScoreIntervals(scorer.bundle, settings.interval) if settings.interval else None
+        reasons = _reasons(settings, scorer)
     version = resolved.label or f"bundle/{scorer.bundle.fingerprint}"
     ledger = opened()
     ledger.require_facts_until(settings.as_of)
@@ -60,7 +73,7 @@ def score(config: dict[str, Any]) -> None:
         task = progress.add_task("Score customers", total=ledger.account.customers)
         scored = score_ledger(
             ledger.tables, scorer, settings.as_of, version, settings.out, settings.batch_rows,
-            on_progress=lambda rows: progress.advance(task, rows), intervals=intervals,
+            on_progress=lambda rows: progress.advance(task, rows), intervals=intervals, reasons=reasons,
         )  # fmt: skip
     best = scored.most_valuable.select(["customer_id", *SHOWN]).to_pylist()
     console.results(
@@ -79,4 +92,12 @@ def score(config: dict[str, Any]) -> None:
         ["model", version],
         ["scores", str(scored.path)],
     ]
+    if reasons:
+        rows.insert(-2, ["reasons", reasons.method_in_words])
     console.results("Scores", ["what", "result"], rows)
+
+
+def _reasons(settings: Score, scorer: Scorer) -> ScoreReasons | None:
+    if not settings.explain:
+        return None
+    return ScoreReasons(scorer.bundle, settings.explain_method, settings.explain_direction)

@@ -2,29 +2,32 @@
 
 ::
 
-    manifest.json    format, dates, units, input and output columns, training facts, hash of every other file
+    manifest.json    format, setting, dates, units, input and output columns, training facts, hash of every other file
     purchase.json    parameters of the purchase model
     spend.json       parameters of the spend model
     churn.json       kind, features, horizon and calibration of the churn model
     churn.ubj        its trees, in XGBoost's own format, if it has any
 
-Loading checks the SHA-256 of every member, and that no file is beyond all measure, before anything is read from it. The
-manifest has no hash of its own: its SHA-256 is the fingerprint that names the bundle. There is no pickle anywhere.
+There are two settings. The model of a ledger has all of these and gives all scores; the model of a customer table
+(`TableBundle`) has churn alone. Loading checks the SHA-256 of every member, and that no file is beyond all measure,
+before anything is read from it. The manifest has no hash of its own: its SHA-256 is the fingerprint that names the
+bundle. There is no pickle anywhere.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import xgboost
 
 from ..errors import BundleError
 from ..files import written_whole
-from ..schema import MODEL_INPUT, SCORE_VALUES, Column, TableSchema
+from ..schema import MODEL_INPUT, SCORE_VALUES, TABLE_SCORE_VALUES, Column, TableSchema
+from .bundle_files import MANIFEST as MANIFEST
+from .bundle_files import TREES, checked_member, file_facts, parsed, read_bytes, write_json
 from .churn_kinds import AnyChurnModel, churn_facts, churn_model, churn_trees
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
@@ -32,25 +35,21 @@ from .purchase.kinds import KINDS
 from .purchase.model import PurchaseParams
 from .time_unit import TimeUnit
 
-FORMAT = 2
-READABLE = (1, 2)
-"""Formats that this version reads: format 2 added text among the inputs."""
+FORMAT = 3
+READABLE = (1, 2, 3)
+"""Formats that this version reads: format 2 added text among the inputs, format 3 models of customer tables."""
 
-MANIFEST = "manifest.json"
-TREES = "churn.ubj"
-MEMBERS = ("purchase.json", "spend.json", "churn.json", TREES)
-LARGEST_BYTES = {
-    MANIFEST: 2**20,
-    "purchase.json": 2**16,
-    "spend.json": 2**16,
-    "churn.json": 2**24,
-    TREES: 2**30,
-}
+CHURN_MEMBERS = ("churn.json", TREES)
+MEMBERS = ("purchase.json", "spend.json", *CHURN_MEMBERS)
+"""What belongs to the model of a ledger; that of a customer table has the members of churn alone."""
+
+MOST_NAMES = 5
+"""How many columns a message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A fitted model: everything that scoring needs.
+    """The fitted model of a ledger: everything that scoring needs.
 
     Attributes
     ----------
@@ -72,6 +71,9 @@ class Bundle:
         First 12 digits of the SHA-256 of the manifest; empty for a bundle not yet written.
     """
 
+    setting: ClassVar[str] = "ledger"
+    outputs: ClassVar[TableSchema] = SCORE_VALUES
+
     purchase: PurchaseParams
     spend: GammaGammaParams
     churn: AnyChurnModel
@@ -84,7 +86,41 @@ class Bundle:
     fingerprint: str = ""
 
 
-def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
+@dataclass(frozen=True, slots=True)
+class TableBundle:
+    """The fitted model of a customer table: who leaves, told from the table's own columns.
+
+    Attributes
+    ----------
+    churn : AnyChurnModel
+        Its own horizon_days is 0 where the table does not say how far its label looks ahead.
+    inputs : TableSchema
+        The columns that the model reads, as the table names them.
+    as_of : date or None
+        The latest snapshot of the table, if its rows are dated.
+    horizon_days : int or None
+        How far the label looks ahead, if that is known.
+    training : mapping
+        Facts about the fit, JSON values only.
+    fingerprint : str
+        As that of `Bundle`.
+    """
+
+    setting: ClassVar[str] = "customer_table"
+    outputs: ClassVar[TableSchema] = TABLE_SCORE_VALUES
+
+    churn: AnyChurnModel
+    inputs: TableSchema
+    as_of: date | None = None
+    horizon_days: int | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+AnyBundle = Bundle | TableBundle
+
+
+def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
     """Write `bundle` as a folder, whole or not at all; an older bundle at that place is replaced.
 
     Returns
@@ -100,68 +136,159 @@ def write_bundle(bundle: Bundle, folder: Path | str) -> Path:
     folder = Path(folder)
     with written_whole(folder) as place:
         place.mkdir()
-        _write_json(place / "purchase.json", {"kind": bundle.purchase.kind, **asdict(bundle.purchase)})
-        _write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
-        _write_json(place / "churn.json", churn_facts(bundle.churn))
+        if isinstance(bundle, Bundle):
+            write_json(place / "purchase.json", {"kind": bundle.purchase.kind, **asdict(bundle.purchase)})
+            write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
+        write_json(place / "churn.json", churn_facts(bundle.churn))
         if (trees := churn_trees(bundle.churn)) is not None:
             trees.save_model(place / TREES)
         manifest = {
             "format": FORMAT,
-            "as_of": bundle.as_of.isoformat(),
-            "time_unit": bundle.time_unit.value,
+            "setting": bundle.setting,
+            "as_of": bundle.as_of.isoformat() if bundle.as_of else None,
+            "time_unit": bundle.time_unit.value if isinstance(bundle, Bundle) else None,
             "horizon_days": bundle.horizon_days,
-            "value": asdict(bundle.value),
+            "value": asdict(bundle.value) if isinstance(bundle, Bundle) else None,
             "input": _columns(bundle.inputs),
-            "output": _columns(SCORE_VALUES),
+            "output": _columns(bundle.outputs),
             "training": dict(bundle.training),
-            "files": {name: _fingerprint(place / name) for name in MEMBERS if (place / name).exists()},
+            "files": {name: file_facts(place / name) for name in MEMBERS if (place / name).exists()},
         }
-        _write_json(place / MANIFEST, manifest)
+        write_json(place / MANIFEST, manifest)
     return folder
 
 
-def read_bundle(folder: Path | str) -> Bundle:
+def read_bundle(folder: Path | str) -> AnyBundle:
     """Read a bundle after checking that it is whole and unaltered.
 
     Raises
     ------
     BundleError
-        If the folder or a file is missing, a hash or size differs from the manifest, the format is not known, or a
-        value does not fit.
+        If the folder or a file is missing, a hash or size differs from the manifest, the format or setting is not
+        known, or a value does not fit.
     """
     folder = Path(folder)
     if not folder.is_dir():
         message = f"No bundle at {folder}: expected a folder with {MANIFEST} and {', '.join(MEMBERS)}."
         raise BundleError(message)
-    raw = _read_bytes(folder, MANIFEST)
-    manifest = _parse(raw, folder / MANIFEST)
+    raw = read_bytes(folder, MANIFEST)
+    manifest = parsed(raw, folder / MANIFEST)
     found = manifest.get("format")
     if found not in READABLE:
         message = (
             f"The bundle {folder} has format {found!r}; this version of patronage reads formats "
-            f"{' and '.join(map(str, READABLE))}. Use the version that wrote it, or train again."
+            f"{', '.join(map(str, READABLE))}. Use the version that wrote it, or train again."
         )
         raise BundleError(message)
+    # Bundles of formats 1 and 2 are all of ledgers and do not say so.
+    setting = manifest.get("setting", Bundle.setting)
+    if setting not in _READERS:
+        message = f"The bundle {folder} is of the setting {setting!r}; known are {', '.join(_READERS)}."
+        raise BundleError(message)
+    members, read = _READERS[setting]
     # Only trees may be missing: without a model that has them, the manifest does not name them.
-    named = [name for name in MEMBERS if name != TREES or TREES in (manifest.get("files") or ())]
-    members = {name: _checked_member(folder, name, manifest) for name in named}
-    purchase, spend, churn = (_parse(members[name], folder / name) for name in MEMBERS[:3])
+    named = [name for name in members if name != TREES or TREES in (manifest.get("files") or ())]
+    contents = {name: checked_member(folder, name, manifest) for name in named}
+    facts = {name: parsed(content, folder / name) for name, content in contents.items() if name != TREES}
     try:
-        return Bundle(
-            purchase=_from_fields(KINDS[purchase["kind"]], purchase),
-            spend=_from_fields(GammaGammaParams, spend),
-            churn=churn_model(churn, members.get(TREES)),
-            value=ValueTerms(**manifest["value"]),
-            as_of=date.fromisoformat(manifest["as_of"]),
-            time_unit=TimeUnit(manifest["time_unit"]),
-            horizon_days=int(manifest["horizon_days"]),
-            training=manifest["training"],
-            inputs=TableSchema(MODEL_INPUT.name, tuple(Column(**column) for column in manifest["input"])),
-            fingerprint=hashlib.sha256(raw).hexdigest()[:12],
-        )
+        churn = churn_model(facts["churn.json"], contents.get(TREES))
+        return read(manifest, facts, churn, hashlib.sha256(raw).hexdigest()[:12])
     except (KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as error:
         message = f"The bundle {folder} holds a value that does not fit: {error!r}. Train or export it again."
         raise BundleError(message) from error
+
+
+def ledger_bundle(bundle: AnyBundle, wanted: str) -> Bundle:
+    """Refuse the model of a customer table where that of a ledger is needed.
+
+    Parameters
+    ----------
+    bundle : Bundle or TableBundle
+    wanted : str
+        What needs it, as the beginning of a sentence.
+
+    Raises
+    ------
+    BundleError
+        Saying what kind of model it is and what it serves for.
+    """
+    if isinstance(bundle, Bundle):
+        return bundle
+    message = (
+        f"{wanted} needs the model of a ledger. This one was trained on a customer table and reads its columns "
+        f"({_some(bundle.inputs)}): score it with ledger=customer_table and the same table settings, or choose another "
+        "model=..."
+    )
+    raise BundleError(message)
+
+
+def table_bundle(bundle: AnyBundle, wanted: str) -> TableBundle:
+    """Refuse the model of a ledger where that of a customer table is needed; see `ledger_bundle`.
+
+    Raises
+    ------
+    BundleError
+    """
+    if isinstance(bundle, TableBundle):
+        return bundle
+    message = (
+        f"{wanted} needs the model of a customer table. This one was trained on a ledger of transactions and reads "
+        f"what is made of them ({_some(bundle.inputs)}): score it with that ledger, or choose another model=..."
+    )
+    raise BundleError(message)
+
+
+def _of_ledger(
+    manifest: dict[str, Any], facts: dict[str, dict[str, Any]], churn: AnyChurnModel, fingerprint: str
+) -> Bundle:
+    purchase, spend = facts["purchase.json"], facts["spend.json"]
+    return Bundle(
+        purchase=_from_fields(KINDS[purchase["kind"]], purchase),
+        spend=_from_fields(GammaGammaParams, spend),
+        churn=churn,
+        value=ValueTerms(**manifest["value"]),
+        as_of=date.fromisoformat(manifest["as_of"]),
+        time_unit=TimeUnit(manifest["time_unit"]),
+        horizon_days=int(manifest["horizon_days"]),
+        training=manifest["training"],
+        inputs=_inputs(manifest),
+        fingerprint=fingerprint,
+    )
+
+
+def _of_table(
+    manifest: dict[str, Any], facts: dict[str, dict[str, Any]], churn: AnyChurnModel, fingerprint: str
+) -> TableBundle:
+    as_of, horizon = manifest["as_of"], manifest["horizon_days"]
+    unknown = sorted(set(churn.features) - {column["name"] for column in manifest["input"]})
+    if unknown:
+        message = f"{facts['churn.json'].get('kind')} looks at {', '.join(unknown)}, which are no inputs"
+        raise ValueError(message)
+    return TableBundle(
+        churn=churn,
+        inputs=_inputs(manifest),
+        as_of=None if as_of is None else date.fromisoformat(as_of),
+        horizon_days=None if horizon is None else int(horizon),
+        training=manifest["training"],
+        fingerprint=fingerprint,
+    )
+
+
+_Reader = Callable[[dict[str, Any], dict[str, dict[str, Any]], AnyChurnModel, str], AnyBundle]
+
+_READERS: dict[str, tuple[tuple[str, ...], _Reader]] = {
+    Bundle.setting: (MEMBERS, _of_ledger),
+    TableBundle.setting: (CHURN_MEMBERS, _of_table),
+}
+"""By setting, the members of a bundle and what puts them together."""
+
+
+def _inputs(manifest: dict[str, Any]) -> TableSchema:
+    return TableSchema(MODEL_INPUT.name, tuple(Column(**column) for column in manifest["input"]))
+
+
+def _some(table: TableSchema) -> str:
+    return ", ".join(table.names[:MOST_NAMES]) + (", ..." if len(table.names) > MOST_NAMES else "")
 
 
 def _from_fields(kind: type, values: dict[str, Any]) -> Any:
@@ -182,50 +309,3 @@ def _as_field(kind: Any, value: Any) -> float | int | bool:
 
 def _columns(table: TableSchema) -> list[dict[str, Any]]:
     return [asdict(column) for column in table.columns]
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-
-
-def _read_bytes(folder: Path, name: str) -> bytes:
-    path = folder / name
-    if path.is_symlink() or not path.is_file():
-        message = f"The bundle {folder} is incomplete: {name} is missing or not a plain file."
-        raise BundleError(message)
-    if path.stat().st_size > LARGEST_BYTES[name]:
-        message = f"{path} is larger than the {LARGEST_BYTES[name]:,} bytes that a bundle may hold there."
-        raise BundleError(message)
-    return path.read_bytes()
-
-
-def _checked_member(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
-    content = _read_bytes(folder, name)
-    files = manifest.get("files")
-    stated = files.get(name) if isinstance(files, dict) else None
-    expected = stated.get("sha256") if isinstance(stated, dict) else None
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        message = (
-            f"The bundle {folder} was altered or damaged: the SHA-256 of {name} is {found[:12]}..., "
-            f"its manifest says {str(expected)[:12]}.... Do not use it; export or train it again."
-        )
-        raise BundleError(message)
-    return content
-
-
-def _parse(content: bytes, path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        message = f"{path} is not valid JSON: {error}. Export or train the bundle again."
-        raise BundleError(message) from error
-    if not isinstance(value, dict):
-        message = f"{path} holds {type(value).__name__}, expected an object. Export or train the bundle again."
-        raise BundleError(message)
-    return value

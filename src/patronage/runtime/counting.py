@@ -74,7 +74,7 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
         if not usable.all() or last.min() < 0 or purchases.min() < 0:
             return None
         with np.errstate(over="ignore"):
-            number = purchases * pairs
+            number: FloatArray = purchases * pairs
         number += _pairs_before(end)
         number += last
         if not number.max() < LARGEST:

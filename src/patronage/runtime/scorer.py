@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..schema import SCORE_VALUES, TableSchema
 from . import clv, gamma_gamma
-from .bundle import Bundle, read_bundle
+from .bundle import AnyBundle, Bundle, TableBundle, read_bundle
 from .histories import FloatArray, Histories, checked_histories, refuse_rows
 from .purchase.model import PurchaseParams
 
 
 class Scorer:
-    """Scores customers with one bundle.
+    """Scores customers with the bundle of a ledger.
 
     Parameters
     ----------
@@ -64,6 +64,43 @@ class Scorer:
         return {name: scores[name] for name in SCORE_VALUES.names}
 
 
+class TableScorer:
+    """Scores customers with the bundle of a customer table.
+
+    Parameters
+    ----------
+    bundle : TableBundle
+    """
+
+    def __init__(self, bundle: TableBundle) -> None:
+        self.bundle = bundle
+
+    def score(self, table: Any) -> dict[str, FloatArray]:
+        """Score every row of a table.
+
+        Parameters
+        ----------
+        table : mapping of str to array-like, pandas, Polars or Arrow table
+            Holds the columns ``bundle.inputs``, in any order; others are ignored. Numbers may be missing (NaN), and so
+            may texts (None); a text that the model has not seen in training counts as missing.
+
+        Returns
+        -------
+        dict of str to ndarray of float64, shape (n,)
+            The columns of `schema.TABLE_SCORE_VALUES`, rows as given.
+
+        Raises
+        ------
+        InputError
+            If a column is missing or of another type, or numbers are infinite; all reasons at once.
+        """
+        columns = model_input(table, self.bundle.inputs)
+        return {"churn_probability": self.bundle.churn.churn_probability(columns)}
+
+
+AnyScorer = Scorer | TableScorer
+
+
 def told_by_purchases(purchase: PurchaseParams, histories: Histories, horizon: float) -> dict[str, FloatArray]:
     """What a purchase model tells of customers: scores, and columns that a churn model may look at.
 
@@ -87,7 +124,12 @@ def told_by_purchases(purchase: PurchaseParams, histories: Histories, horizon: f
     }
 
 
-def load_scorer(folder: Path | str) -> Scorer:
+def scorer_of(bundle: AnyBundle) -> AnyScorer:
+    """The scorer of a bundle."""
+    return Scorer(bundle) if isinstance(bundle, Bundle) else TableScorer(bundle)
+
+
+def load_scorer(folder: Path | str) -> AnyScorer:
     """Read a bundle and return its scorer.
 
     Raises
@@ -95,7 +137,7 @@ def load_scorer(folder: Path | str) -> Scorer:
     BundleError
         If the bundle is incomplete, altered or of another format.
     """
-    return Scorer(read_bundle(folder))
+    return scorer_of(read_bundle(folder))
 
 
 def model_input(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:
@@ -133,7 +175,7 @@ def model_input(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:
     if len(set(lengths.values())) != 1:
         message = f"The columns differ in length: {lengths}."
         raise InputError(message)
-    if not lengths["frequency"]:
+    if not any(lengths.values()):
         return columns
     numbers = [column for column in inputs.columns if column.type != "string"]
     failures = {f"{column.name} infinite": np.isinf(columns[column.name]) for column in numbers}

@@ -4,8 +4,27 @@ Every stage produces or consumes one of the tables below, so this package is the
 the model's signature and of the documentation. It knows no dataframe library.
 """
 
+from .churn_evaluation import (
+    BRIER_PARTS,
+    CAMPAIGN_PROFIT,
+    CHURN_LIFT,
+    CHURN_SLICES,
+    CHURN_STABILITY,
+    LEAKS,
+    PROFIT_CURVE,
+)
 from .columns import Column, ColumnType, TableSchema
-from .customers import FEATURES, MODEL_INPUT, PURCHASE_OUTPUTS, SCORE_INTERVALS, SCORE_VALUES, SCORES, SUMMARY
+from .customers import (
+    FEATURES,
+    MODEL_INPUT,
+    PURCHASE_OUTPUTS,
+    SCORE_INTERVALS,
+    SCORE_VALUES,
+    SCORES,
+    SUMMARY,
+    TABLE_SCORE_VALUES,
+    TABLE_SCORES,
+)
 from .equity import (
     ACQUISITION,
     COHORT_CURVES,
@@ -22,6 +41,7 @@ from .evaluation import (
     CHURN_GAIN,
     CONDITIONAL_EXPECTATION,
     DECILES,
+    DIFFERENCES,
     FREQUENCY_HISTOGRAM,
     FREQUENCY_RECENCY,
     INTERVALS,
@@ -32,7 +52,8 @@ from .evaluation import (
     SPEND_FIT,
     TRACKING_CURVE,
 )
-from .ledger import CAMPAIGNS, CONTACTS, CUSTOMERS, DAY, LEDGER_TABLES, TRANSACTIONS
+from .ledger import BUSINESS_DAYS, CAMPAIGNS, CONTACTS, CUSTOMERS, DAY, LEDGER_TABLES, TRANSACTIONS
+from .reasons import DRIVERS, N_REASONS, SCORE_REASONS, WIN_LOSS
 from .value import (
     CAPACITY_USE,
     CONTACT_CHANNELS,
@@ -54,10 +75,16 @@ __all__ = [
     "ACQUISITION",
     "ALIVE_HISTORY",
     "BACKTEST",
+    "BRIER_PARTS",
+    "BUSINESS_DAYS",
     "CAMPAIGNS",
+    "CAMPAIGN_PROFIT",
     "CAPACITY_USE",
     "CHURN_CALIBRATION",
     "CHURN_GAIN",
+    "CHURN_LIFT",
+    "CHURN_SLICES",
+    "CHURN_STABILITY",
     "COHORT_CURVES",
     "CONDITIONAL_EXPECTATION",
     "CONTACTS",
@@ -68,6 +95,8 @@ __all__ = [
     "CUSTOMER_PROFIT",
     "DAY",
     "DECILES",
+    "DIFFERENCES",
+    "DRIVERS",
     "EQUITY_BRIDGE",
     "EQUITY_WATERFALL",
     "FEATURES",
@@ -75,22 +104,28 @@ __all__ = [
     "FREQUENCY_RECENCY",
     "FUTURE_PROFIT",
     "INTERVALS",
+    "LEAKS",
     "LEDGER_TABLES",
     "METRICS",
     "MIXING_DISTRIBUTIONS",
     "MODEL_CHOICE",
     "MODEL_INPUT",
+    "N_REASONS",
     "PARAMETERS",
+    "PROFIT_CURVE",
     "PURCHASE_OUTPUTS",
     "RECONCILIATION",
     "SALES_CHANNELS",
     "SATISFACTION_LOYALTY",
     "SCORES",
     "SCORE_INTERVALS",
+    "SCORE_REASONS",
     "SCORE_VALUES",
     "SEGMENTS",
     "SPEND_FIT",
     "SUMMARY",
+    "TABLE_SCORES",
+    "TABLE_SCORE_VALUES",
     "TIERS",
     "TIER_MIGRATION",
     "TRACKING_CURVE",
@@ -100,6 +135,7 @@ __all__ = [
     "VALUE_CURVES",
     "WHALE_CURVE",
     "WHALE_SHARES",
+    "WIN_LOSS",
     "Column",
     "ColumnType",
     "TableSchema",

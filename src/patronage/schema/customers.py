@@ -91,6 +91,23 @@ SCORES = TableSchema(
     ),
 )
 
+TABLE_SCORE_VALUES = TableSchema(
+    "table_score_values",
+    (Column("churn_probability", "double", "probability", False, "Of leaving, as the label of the table has it."),),
+)
+"""Scores of the model of a customer table."""
+
+TABLE_SCORES = TableSchema(
+    "table_scores",
+    (
+        Column("customer_id", "string", "", False, "Who; the number of the row where the table names nobody."),
+        Column("as_of", "date", "", True, "The day of the row, or the one asked for, if either is known."),
+        Column("horizon_days", "long", "days", True, "How far the score looks ahead of it, if the label says so."),
+        *TABLE_SCORE_VALUES.columns,
+        Column("model_version", "string", "", False, "As in scores."),
+    ),
+)
+
 SCORE_INTERVALS = TableSchema(
     "score_intervals",
     (

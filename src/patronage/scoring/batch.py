@@ -1,6 +1,6 @@
 """Batch scoring: a ledger and a date in, one row of scores a customer out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,8 +15,9 @@ from patronage.features.model_input import model_input
 from patronage.files import written_whole
 from patronage.ledger.tables import LedgerTables
 from patronage.runtime.scorer import Scorer
-from patronage.schema import SCORE_INTERVALS, SCORES, ColumnType, TableSchema
+from patronage.schema import SCORE_INTERVALS, SCORE_REASONS, SCORE_VALUES, SCORES, ColumnType, TableSchema
 from patronage.scoring.intervals import ScoreIntervals
+from patronage.scoring.reasons import ScoreReasons
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -67,6 +68,7 @@ def score_ledger(
     batch_rows: int,
     on_progress: Callable[[int], None] | None = None,
     intervals: ScoreIntervals | None = None,
+    reasons: ScoreReasons | None = None,
 ) -> ScoredFile:
     """Score every customer known on a date and write a Parquet file, whole or not at all.
 
@@ -87,6 +89,8 @@ def score_ledger(
         Told the number of customers after every batch.
     intervals : ScoreIntervals, optional
         With them the file also has the columns of `schema.SCORE_INTERVALS`.
+    reasons : ScoreReasons, optional
+        With them the file also has the columns of `schema.SCORE_REASONS`.
 
     Returns
     -------
@@ -103,7 +107,8 @@ def score_ledger(
     """
     table = scoring_input(tables, scorer, as_of)
     totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
-    schema = arrow_schema(SCORES, SCORE_INTERVALS) if intervals else arrow_schema(SCORES)
+    further = [table for table, wanted in ((SCORE_INTERVALS, intervals), (SCORE_REASONS, reasons)) if wanted]
+    schema = arrow_schema(SCORES, *further)
     customers, most_valuable = 0, schema.empty_table()
     with written_whole(out) as unfinished:
         with pq.ParquetWriter(unfinished, schema) as writer:
@@ -112,10 +117,10 @@ def score_ledger(
                     continue
                 scored = score_batch(batch, scorer, as_of, model_version)
                 if intervals:
-                    reach = intervals.of(dict(_named_columns(batch)), block)
-                    scored = pa.table(
-                        [*scored.columns, *(reach[name] for name in SCORE_INTERVALS.names)], schema=schema
-                    )
+                    scored = beside(scored, SCORE_INTERVALS, intervals.of(dict(_named_columns(batch)), block))
+                if reasons:
+                    scores = {name: scored[name].to_numpy() for name in SCORE_VALUES.names}
+                    scored = beside(scored, SCORE_REASONS, reasons.of(dict(_named_columns(batch)), scores))
                 writer.write_table(scored)
                 customers += scored.num_rows
                 ranked = pa.concat_tables([most_valuable, scored]).sort_by([("clv", "descending")])
@@ -146,6 +151,13 @@ def score_batch(batch: pa.RecordBatch, scorer: Scorer, as_of: date, model_versio
         "model_version": pa.repeat(pa.scalar(model_version), batch.num_rows),
     }
     return pa.table([columns[name] for name in SCORES.names], schema=arrow_schema(SCORES))
+
+
+def beside(scored: pa.Table, table: TableSchema, columns: Mapping[str, Any]) -> pa.Table:
+    """Scores with the columns of a further table beside them; NaN is missing where the table says it may be."""
+    schema = arrow_schema(table)
+    arrays = [pa.array(columns[field.name], field.type, from_pandas=field.nullable) for field in schema]
+    return pa.table([*scored.columns, *arrays], schema=pa.schema([*scored.schema, *schema]))
 
 
 def _named_columns(batch: pa.RecordBatch) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """The export of a scoring module: a wheel that holds one bundle and the runtime that predicts with it."""
 
+import json
 import keyword
 import re
 import shutil
@@ -9,9 +10,8 @@ from pathlib import Path
 
 from patronage.errors import ConfigError
 from patronage.files import written_whole
-from patronage.runtime.bundle import Bundle, read_bundle
+from patronage.runtime.bundle import AnyBundle, Bundle, TableBundle, read_bundle
 from patronage.runtime.vendor import copy_runtime
-from patronage.schema import SCORE_VALUES
 from patronage.schema.markdown import column_table
 
 TEMPLATE = Path(__file__).with_name("scorer_module.py.in")
@@ -39,7 +39,7 @@ packages = ["{name}"]
 _README = """\
 # {name}
 
-Scores customers with the model `{fingerprint}`, fitted to facts up to {as_of}.
+Scores customers with the model `{fingerprint}`, fitted to {fitted_to}.
 
 ```python
 from {name} import score
@@ -47,9 +47,7 @@ from {name} import score
 scores = score(table)     # a dict of arrays, or a pandas, Polars or Arrow table
 ```
 
-`recency` and `T` are in {time_unit}s, counted up to the day for which scores are wanted; scores look
-{horizon_days} days ahead of it. The clv counts {margin:.4g} of the spend as margin and discounts
-by {discount:.4g} a year.
+{terms}
 
 ## Columns that go in
 
@@ -59,6 +57,16 @@ by {discount:.4g} a year.
 
 {outputs}
 """
+
+
+_LEDGER_TERMS = """\
+`recency` and `T` are in {time_unit}s, counted up to the day for which scores are wanted; scores look
+{horizon_days} days ahead of it. The clv counts {margin:.4g} of the spend as margin and discounts
+by {discount:.4g} a year."""
+
+_TABLE_TERMS = """\
+The columns are those of the table that the model was trained on: numbers may be missing, and a text that was not seen
+in training counts as missing. What leaving means is what the label of that table says: {label}.{horizon}"""
 
 
 def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) -> Path:
@@ -112,26 +120,41 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     return target
 
 
-def stage_project(root: Path, bundle: Bundle, bundle_folder: Path, name: str, version: str) -> None:
+def stage_project(root: Path, bundle: AnyBundle, bundle_folder: Path, name: str, version: str) -> None:
     """Lay out the project of the wheel in the empty folder `root`."""
     package = root / name
     copy_runtime(package / "_patronage")
     shutil.copytree(bundle_folder, package / "_bundle")
-    columns = ",\n    ".join(f'"{column}"' for column in bundle.inputs.names)
     module = TEMPLATE.read_text(encoding="utf-8").replace("patronage_scorer", name)
-    module = module.replace('("INPUTS",)', f"(\n    {columns},\n)")
+    for place, table in (("INPUTS", bundle.inputs), ("OUTPUTS", bundle.outputs)):
+        columns = ",\n    ".join(json.dumps(column, ensure_ascii=False) for column in table.names)
+        module = module.replace(f'("{place}",)', f"(\n    {columns},\n)")
     (package / "__init__.py").write_text(module, encoding="utf-8")
     (package / "py.typed").touch()
     facts = {"name": name, "version": version, "fingerprint": bundle.fingerprint}
     (root / "pyproject.toml").write_text(_PYPROJECT.format(**facts), encoding="utf-8")
     readme = _README.format(
         **facts,
-        as_of=bundle.as_of,
-        time_unit=bundle.time_unit.value,
-        horizon_days=bundle.horizon_days,
-        margin=bundle.value.margin_rate,
-        discount=bundle.value.discount_rate_yearly,
+        fitted_to=f"facts up to {bundle.as_of}" if bundle.as_of else "a table of customers",
+        terms=_terms(bundle),
         inputs=column_table(bundle.inputs),
-        outputs=column_table(SCORE_VALUES),
+        outputs=column_table(bundle.outputs),
     )
     (root / "README.md").write_text(readme, encoding="utf-8")
+
+
+def _terms(bundle: AnyBundle) -> str:
+    """What a reader of the scores has to know."""
+    if isinstance(bundle, Bundle):
+        return _LEDGER_TERMS.format(
+            time_unit=bundle.time_unit.value,
+            horizon_days=bundle.horizon_days,
+            margin=bundle.value.margin_rate,
+            discount=bundle.value.discount_rate_yearly,
+        )
+    return _table_terms(bundle)
+
+
+def _table_terms(bundle: TableBundle) -> str:
+    horizon = f" Scores look {bundle.horizon_days} days ahead." if bundle.horizon_days else ""
+    return _TABLE_TERMS.format(label=bundle.training.get("label", "not recorded"), horizon=horizon)

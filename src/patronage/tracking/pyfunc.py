@@ -1,12 +1,13 @@
 """Logging a bundle as an MLflow model: signature from the schema, code from a file, runtime beside it."""
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from patronage.runtime.bundle import read_bundle
+from patronage.runtime.bundle import TableBundle, read_bundle
 from patronage.runtime.vendor import copy_runtime, runtime_fingerprint
 from patronage.schema import SCORE_VALUES, TableSchema
 
@@ -32,36 +33,52 @@ def log_bundle(mlflow: Any, bundle_folder: Path, input_example: pd.DataFrame) ->
     -------
     mlflow.models.model.ModelInfo
     """
+    bundle = read_bundle(bundle_folder)
     runtime = f"patronage_runtime_{runtime_fingerprint()}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         copy_runtime(Path(folder) / runtime)
+        # Whole numbers of a customer table are whole numbers on purpose: see `signature`.
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer column")
         return mlflow.pyfunc.log_model(
             name=MODEL_NAME,
             python_model=str(MODEL_CODE),
             artifacts={BUNDLE_ARTIFACT: str(bundle_folder)},
             code_paths=[str(Path(folder) / runtime)],
             model_config={"runtime": runtime},
-            signature=signature(read_bundle(bundle_folder).inputs),
+            signature=signature(bundle.inputs, bundle.outputs, whole_numbers=isinstance(bundle, TableBundle)),
             input_example=input_example,
             pip_requirements=_pinned_requirements(),
         )
 
 
-def signature(inputs: TableSchema) -> Any:
-    """The signature of a model with these inputs; missing numbers are NaN, missing text is None."""
+def signature(inputs: TableSchema, outputs: TableSchema = SCORE_VALUES, whole_numbers: bool = False) -> Any:
+    """The signature of a model; missing numbers are NaN, missing text is None.
+
+    Parameters
+    ----------
+    inputs, outputs : TableSchema
+    whole_numbers : bool
+        Whether whole numbers among the inputs are integers to MLflow, which takes no integer for a double, as in a
+        table whose columns somebody else has typed. What features make of a ledger is always a double.
+    """
     from mlflow.models import ModelSignature
 
-    return ModelSignature(inputs=_mlflow_schema(inputs), outputs=_mlflow_schema(SCORE_VALUES))
+    return ModelSignature(inputs=_mlflow_schema(inputs, whole_numbers), outputs=_mlflow_schema(outputs, False))
 
 
-def _mlflow_schema(table: TableSchema) -> Any:
+def _mlflow_schema(table: TableSchema, whole_numbers: bool) -> Any:
     from mlflow.types import ColSpec, DataType, Schema
 
     text, number = DataType.string, DataType.double
+    kinds = {
+        column.name: DataType.long if whole_numbers and column.type == "long" else number for column in table.columns
+    }
     # MLflow fills an optional column in only when it is missing altogether; a missing text passes only where it is one.
     return Schema(
         [
-            ColSpec(text, column.name, required=False) if column.type == "string" else ColSpec(number, column.name)
+            ColSpec(text, column.name, required=False)
+            if column.type == "string"
+            else ColSpec(kinds[column.name], column.name)
             for column in table.columns
         ]
     )

@@ -1,0 +1,216 @@
+"""How a number or a text is said in a reason: the small grammar that the wordings of features are made of."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .histories import FloatArray
+
+Say = Callable[..., str]
+"""From the values of the columns that a wording reads, rounded, to its words. The first one is never missing; others
+are NaN where they are missing, or where the model does not read them."""
+
+Rounding = Literal["whole", "money", "share", "ratio", "digits"]
+
+DIGITS = 3
+"""Of numbers whose unit is not known; whole numbers keep all of theirs."""
+
+SMALLEST = 1e-9
+"""Smaller numbers of unknown unit are told as 0."""
+
+STEPS = {"whole": 1.0, "money": 100.0, "share": 100.0, "ratio": 10.0}
+"""By rounding, how many times its values are whole numbers."""
+
+LARGEST_SPAN = 2.0**40
+MOST_KEYS = 2**62
+DENSE = 4
+"""Rows are looked up in a table if it has at most so many places for each of them."""
+
+SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How one column is told.
+
+    Attributes
+    ----------
+    topic : str
+        What it is about. Contributions of one topic are summed before the strongest topics are told.
+    say : callable
+        See `Say`.
+    reads : tuple of str
+        Further columns that it says.
+    rounding : {"whole", "money", "share", "ratio", "digits"}
+        How exactly all of them are said, and hence how many different phrases there are.
+    missing : str
+        What to say where the column itself is missing.
+    """
+
+    topic: str
+    say: Say
+    reads: tuple[str, ...] = ()
+    rounding: Rounding = "whole"
+    missing: str = ""
+
+
+def rounded(values: FloatArray, rounding: Rounding) -> FloatArray:
+    """Values as exact as they are said, shape (n,)."""
+    if rounding == "whole":
+        return np.rint(values) + 0.0
+    if rounding == "share":
+        return np.round(values, 2) + 0.0
+    if rounding == "ratio":
+        return np.round(values, 1) + 0.0
+    if rounding == "digits":
+        size = np.floor(np.log10(np.maximum(np.abs(values), SMALLEST)))
+        scale = 10.0 ** np.clip(DIGITS - 1 - size, 0, None)
+        told: FloatArray = np.rint(values * scale) / scale + 0.0
+        return told
+    return np.where(np.abs(values) >= 10, np.rint(values), np.round(values, 2)) + 0.0
+
+
+def number(value: float) -> str:
+    """A number without needless digits.
+
+    Examples
+    --------
+    >>> number(3.0), number(1234.0), number(0.25), number(29.85)
+    ('3', '1,234', '0.25', '29.85')
+    """
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def digits(value: float) -> str:
+    """A number of unknown unit, which was rounded to `DIGITS`.
+
+    Examples
+    --------
+    >>> digits(1397.0), digits(70.4), digits(0.00123), digits(29.0)
+    ('1,397', '70.4', '0.00123', '29')
+    """
+    return f"{value:,.0f}" if value == round(value) else f"{value:.{DIGITS}g}"
+
+
+def small(value: float) -> str:
+    """A whole number, in letters where it is small."""
+    return SMALL_NUMBERS[int(value)] if 0 <= value < len(SMALL_NUMBERS) else number(value)
+
+
+def count(value: float, one: str, many: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> count(1, "day", "days"), count(74, "day", "days")
+    ('1 day', '74 days')
+    """
+    return f"{number(value)} {one if value == 1 else many}"
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1 in per cent.
+
+    Examples
+    --------
+    >>> percent(0.25)
+    '25 %'
+    """
+    return f"{100 * share:.0f} %"
+
+
+def moved(value: float, before: float, *, money: bool = False) -> str:
+    """Whether a value went up or down from what it was; nothing where that is not known.
+
+    Examples
+    --------
+    >>> moved(3, 0), moved(1, 2.5), moved(2, 2), moved(2, math.nan)
+    (', up from 0', ', down from 2.5', ', as before', '')
+    """
+    if math.isnan(before):
+        return ""
+    before = round(before) if money and abs(before) >= 10 else round(before, 1)
+    if value == before:
+        return ", as before"
+    return f", {'up' if value > before else 'down'} from {number(before)}"
+
+
+def before(value: float, longer: float, days: int, longer_days: int) -> float:
+    """What an equally long time held on average between the window and the longer one around it.
+
+    Examples
+    --------
+    >>> before(3, 3, 30, 90), before(1, 5, 90, 180)
+    (0.0, 4.0)
+    """
+    return (longer - value) * days / (longer_days - days)
+
+
+def said(wording: Wording, name: str, columns: dict[str, FloatArray]) -> NDArray[Any]:
+    """The words of a column for each row.
+
+    Parameters
+    ----------
+    wording : Wording
+    name : str
+        The column.
+    columns : dict of str to ndarray, shape (n,)
+        It, and those of `Wording.reads` that are there.
+
+    Returns
+    -------
+    ndarray of object, shape (n,)
+    """
+    n = len(columns[name])
+    nothing = np.full(n, np.nan)
+    values = [rounded(columns.get(one, nothing), wording.rounding) for one in (name, *wording.reads)]
+    # Phrases are made once for all rows that say the same.
+    rows, place = _distinct(values, STEPS.get(wording.rounding))
+    words = np.empty(len(rows), dtype=object)
+    for position, row in enumerate(rows):
+        words[position] = wording.missing if math.isnan(row[0]) else wording.say(*row)
+    return words[place]
+
+
+def _distinct(values: list[FloatArray], steps: float | None) -> tuple[list[tuple[float, ...]], NDArray[np.intp]]:
+    """Distinct rows of some columns, and which of them each row is.
+
+    Columns whose values are whole in steps of a size are numbered without comparing any two of them.
+    """
+    key = np.zeros(len(values[0]), dtype=np.int64)
+    for column in values:
+        code, size = _coded(column, steps)
+        if size > MOST_KEYS // (int(key.max(initial=0)) + 1):
+            key = np.unique(key, return_inverse=True)[1].reshape(-1)
+        key = key * size + code
+    span = int(key.max(initial=0)) + 1
+    if span <= DENSE * len(key):
+        last = np.full(span, -1)
+        last[key] = np.arange(len(key))
+        there = np.flatnonzero(last >= 0)
+        rank = np.empty(span, dtype=np.intp)
+        rank[there] = np.arange(len(there))
+        example, place = last[there], rank[key]
+    else:
+        _, example, place = np.unique(key, return_index=True, return_inverse=True)
+        place = place.reshape(-1)
+    return list(zip(*(column[example].tolist() for column in values), strict=True)), place
+
+
+def _coded(column: FloatArray, steps: float | None) -> tuple[NDArray[np.int64], int]:
+    """A whole number for each value, 0 where it is missing, and one more than the largest of them."""
+    if steps is not None:
+        whole = np.rint(column * steps)
+        low, high = np.fmin.reduce(whole, initial=np.inf), np.fmax.reduce(whole, initial=-np.inf)
+        if low > high:
+            return np.zeros(len(column), dtype=np.int64), 1
+        if high - low < LARGEST_SPAN:
+            return np.where(np.isnan(whole), 0.0, whole - low + 1).astype(np.int64), int(high - low) + 2
+    known, code = np.unique(column, return_inverse=True)
+    return code.reshape(-1), len(known)

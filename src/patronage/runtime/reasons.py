@@ -1,0 +1,283 @@
+"""Why a customer was scored so: the topics that moved the log odds of churn most, in plain words.
+
+Contributions of features (`contributions.py`) are summed over topics, the strongest topics are told, and each is told
+by the feature in it that pushed most in the same direction. A reason is what the model went by, not what would happen
+if it were changed: association, not cause.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError
+from .contributions import Explainer, ExplainMethod, Usual
+from .histories import FloatArray
+from .phrases import Wording, digits, rounded, said
+from .wordings import IN_DAYS, TEXT_TOPICS, WORDINGS
+
+Direction = Literal["both", "raises", "keeps"]
+"""Which reasons: those that raise the probability of churn, those that keep the customer, or the strongest of both."""
+
+DIRECTIONS: tuple[Direction, ...] = ("both", "raises", "keeps")
+
+LEAST_EFFECT = 0.01
+"""Log odds: a topic that changes the odds by less than a hundredth is no reason."""
+
+ROWS_AT_ONCE = 131_072
+"""Rows whose contributions are held at the same time."""
+
+USUAL = "usual"
+"""Where a bundle's training facts keep what is usual."""
+
+Texts = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """The reasons of n customers, strongest first.
+
+    Attributes
+    ----------
+    text : tuple of ndarray of object, each of shape (n,)
+        What is told first, second, ...; None where nothing further is worth telling.
+    effect : tuple of ndarray of float64, each of shape (n,)
+        What the topic adds to the log odds of churn before calibration: above 0 it raises them, below 0 it keeps the
+        customer. NaN where there is no reason.
+    topic : tuple of ndarray of object, each of shape (n,)
+        What the reason is about.
+    margin : ndarray of float64, shape (n,)
+        Sum of all contributions and the bias: the log odds that were scored.
+    """
+
+    text: tuple[Texts, ...]
+    effect: tuple[FloatArray, ...]
+    topic: tuple[Texts, ...]
+    margin: FloatArray
+
+
+class ReasonTeller:
+    """Tells the reasons behind the scores of one churn model.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    time_unit_days : float
+        Days in the unit of the columns T and recency.
+    usual : mapping, optional
+        What is usual, by column: the median of numbers. Columns without words of their own are held against it.
+
+    Attributes
+    ----------
+    members : dict of str to list of int
+        What reasons may be about, each with the positions of its features.
+    """
+
+    def __init__(self, explainer: Explainer, time_unit_days: float = 1.0, usual: Usual | None = None) -> None:
+        self.explainer = explainer
+        self.time_unit_days = time_unit_days
+        self.usual = dict(usual or {})
+        self.members: dict[str, list[int]] = {}
+        for position, name in enumerate(explainer.features):
+            self.members.setdefault(topic_of(name), []).append(position)
+
+    @classmethod
+    def of_bundle(cls, bundle: Any, method: ExplainMethod = "auto") -> "ReasonTeller":
+        """The teller of a bundle, of a ledger or of a customer table.
+
+        Parameters
+        ----------
+        bundle : Bundle or TableBundle
+            Its ``training["usual"]``, if it is there, says what is usual.
+        method : {"auto", "exact", "fast"}
+            See `contributions.ExplainMethod`.
+        """
+        usual = bundle.training.get(USUAL) or {}
+        unit = getattr(bundle, "time_unit", None)
+        return cls(Explainer(bundle.churn, usual, method), unit.days if unit is not None else 1.0, usual)
+
+    def topic_contributions(self, values: FloatArray) -> FloatArray:
+        """Contributions of features summed over topics: (number of features, n) to (number of topics, n)."""
+        return np.array([values[positions].sum(axis=0) for positions in self.members.values()])
+
+    def tell(self, columns: Mapping[str, NDArray[Any]], n_reasons: int = 3, direction: Direction = "both") -> Reasons:
+        """The strongest reasons of each row.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray, shape (n,)
+            What the churn model read when it scored the rows: the bundle's inputs and what the purchase model tells.
+        n_reasons : int
+            The most that are told, 1 and above.
+        direction : {"both", "raises", "keeps"}
+
+        Raises
+        ------
+        ConfigError
+            If `n_reasons` or `direction` does not fit.
+        InputError, ModelError
+            As `Explainer.contributions`.
+        """
+        _check(n_reasons, direction)
+        n = len(columns[self.explainer.features[0]])
+        parts = []
+        for start in range(0, max(n, 1), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            block = {name: values[rows] for name, values in columns.items()}
+            parts.append(self._tell_block(block, n_reasons, direction))
+        joined = {
+            field: tuple(np.concatenate([getattr(part, field)[k] for part in parts]) for k in range(n_reasons))
+            for field in ("text", "effect", "topic")
+        }
+        return Reasons(**joined, margin=np.concatenate([part.margin for part in parts]))
+
+    def _tell_block(self, columns: Mapping[str, NDArray[Any]], n_reasons: int, direction: Direction) -> Reasons:
+        values = self.explainer.contributions(columns)
+        by_topic = self.topic_contributions(values)
+        with_sums = zip(self.members.values(), by_topic, strict=True)
+        leading = np.array([_leading(values, positions, sums) for positions, sums in with_sums])
+        strength = {"both": np.abs, "raises": np.positive, "keeps": np.negative}[direction](by_topic)
+        effects, leads, topics = [], [], []
+        every = np.arange(by_topic.shape[1])
+        names = np.array(list(self.members), dtype=object)
+        for place in range(n_reasons):
+            if place >= len(names):
+                strongest, enough = np.zeros(len(every), dtype=np.intp), np.zeros(len(every), dtype=bool)
+            else:
+                strongest = strength.argmax(axis=0)
+                enough = strength[strongest, every] >= LEAST_EFFECT
+            effects.append(np.where(enough, by_topic[strongest, every], np.nan))
+            leads.append(np.where(enough, leading[strongest, every], -1))
+            topics.append(_if_enough(names[strongest], enough))
+            strength[strongest, every] = -np.inf
+        texts = self._words(columns, leads)
+        return Reasons(tuple(texts), tuple(effects), tuple(topics), values.sum(axis=0) + self.explainer.bias)
+
+    def _words(self, columns: Mapping[str, NDArray[Any]], leads: list[NDArray[np.intp]]) -> list[Texts]:
+        texts: list[Texts] = [np.full(len(lead), None, dtype=object) for lead in leads]
+        named = {name for lead in leads for name in np.unique(lead).tolist()} - {-1}
+        for position in sorted(named):
+            chosen = [np.flatnonzero(lead == position) for lead in leads]
+            words = self._told(self.explainer.features[position], columns, np.concatenate(chosen))
+            ends = np.cumsum([len(rows) for rows in chosen])
+            for text, rows, part in zip(texts, chosen, np.split(words, ends[:-1]), strict=True):
+                text[rows] = part
+        return texts
+
+    def _told(self, name: str, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.intp]) -> Texts:
+        """The words of a feature for some rows."""
+        if name in self.explainer.model.categories:
+            return _said_text(name, columns[name][rows], self.explainer.model.categories[name])
+        spoken = IN_DAYS.get(name, name)
+        unit = self.time_unit_days if name in IN_DAYS else 1.0
+        wording = WORDINGS.get(spoken) or generic_wording(name, self.usual.get(name))
+        read = {other: columns[other][rows] for other in wording.reads if other in columns}
+        return said(wording, spoken, {**read, spoken: columns[name][rows] * unit})
+
+
+def _leading(values: FloatArray, positions: list[int], sums: FloatArray) -> NDArray[np.intp]:
+    """The feature of a topic that pushes most in the direction of the topic, shape (n,)."""
+    if len(positions) == 1:
+        return np.full(len(sums), positions[0])
+    along = np.where(sums >= 0, values[positions], -values[positions])
+    chosen: NDArray[np.intp] = np.asarray(positions)[along.argmax(axis=0)]
+    return chosen
+
+
+def _if_enough(names: Texts, enough: NDArray[np.bool_]) -> Texts:
+    names[~enough] = None
+    return names
+
+
+def reasons(
+    bundle: Any,
+    columns: Mapping[str, NDArray[Any]],
+    n_reasons: int = 3,
+    direction: Direction = "both",
+    method: ExplainMethod = "auto",
+) -> Reasons:
+    """The strongest reasons behind the churn probabilities of a bundle; see `ReasonTeller.tell`.
+
+    Whoever asks more than once makes a `ReasonTeller` and keeps it.
+    """
+    return ReasonTeller.of_bundle(bundle, method).tell(columns, n_reasons, direction)
+
+
+def topic_of(name: str) -> str:
+    """What a feature is about: a topic that it shares with others, or its own name."""
+    if name in TEXT_TOPICS:
+        return TEXT_TOPICS[name][0]
+    wording = WORDINGS.get(IN_DAYS.get(name, name))
+    return wording.topic if wording is not None else name
+
+
+def generic_wording(name: str, usual: Any) -> Wording:
+    """How a number without words of its own is told: by its name, and held against what is usual.
+
+    Examples
+    --------
+    >>> generic_wording("tenure", 29.0).say(2.0)
+    'tenure 2, below the usual 29'
+    """
+    known = float(usual) if isinstance(usual, int | float) else float("nan")
+    # Rounded alike, so that nothing is told to lie above a number that it seems to lie below.
+    known = float(rounded(np.array([known]), "digits")[0])
+    return Wording(name, partial(_held_against, name, known), rounding="digits", missing=f"{name} is missing")
+
+
+def usual_values(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> dict[str, float | str]:
+    """What is usual among some customers, as a bundle's training facts keep it.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+        Numbers, missing as NaN, and text, missing as None.
+    features : sequence of str
+        Which columns.
+
+    Returns
+    -------
+    dict of str to float or str
+        The median of numbers, the most frequent text (of several the first in the alphabet); nothing of a column
+        without values.
+    """
+    usual: dict[str, float | str] = {}
+    for name in features:
+        column = columns[name]
+        if column.dtype == object:
+            present, times = np.unique([value for value in column.tolist() if value is not None], return_counts=True)
+            if len(present):
+                usual[name] = str(present[times.argmax()])
+        elif not np.isnan(column).all():
+            usual[name] = float(np.nanmedian(column))
+    return usual
+
+
+def _held_against(name: str, usual: float, value: float) -> str:
+    if usual != usual:
+        return f"{name} {digits(value)}"
+    if value == usual:
+        return f"{name} {digits(value)}, as usual"
+    return f"{name} {digits(value)}, {'above' if value > usual else 'below'} the usual {digits(usual)}"
+
+
+def _said_text(name: str, values: Texts, known: tuple[str, ...]) -> Texts:
+    _, told, missing = TEXT_TOPICS.get(name, (name, f"{name} is {{}}", f"{name} is missing"))
+    words: dict[Any, str] = {value: told.replace("{}", value) for value in known}
+    others = {value for value in values.tolist() if value not in words}
+    for value in others:
+        unknown = f"{told.replace('{}', str(value))}, which the model does not know"
+        words[value] = missing if value is None else unknown
+    return np.array([words[value] for value in values.tolist()], dtype=object)
+
+
+def _check(n_reasons: int, direction: str) -> None:
+    if isinstance(n_reasons, bool) or not isinstance(n_reasons, int) or n_reasons < 1:
+        message = f"The number of reasons must be a whole number from 1, got {n_reasons!r}."
+        raise ConfigError(message)
+    if direction not in DIRECTIONS:
+        message = f"The direction of reasons must be one of {', '.join(DIRECTIONS)}; got {direction!r}."
+        raise ConfigError(message)

@@ -1,0 +1,191 @@
+"""Reasons in words: which topics are told, in which order, and what is said of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from patronage.errors import ConfigError
+from patronage.runtime import reasons as module
+from patronage.runtime.bundle import read_bundle
+from patronage.runtime.calibration import Calibration
+from patronage.runtime.churn_logistic import LogisticChurnModel, NumberTerm
+from patronage.runtime.contributions import Explainer
+from patronage.runtime.reasons import ReasonTeller, generic_wording, reasons, topic_of, usual_values
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "bundle_format_1" / "bundle"
+NAN = float("nan")
+
+
+def model(slopes, plans=()):
+    """A sum of terms: each number counts `slope` for every unit, and 0.5 where it is missing."""
+    numbers = {name: NumberTerm(0.0, 1.0, slope, 0.5) for name, slope in slopes.items()}
+    levels = {"plan": (*(effect for _, effect in plans), 0.7)} if plans else {}
+    known = {"plan": tuple(plan for plan, _ in plans)} if plans else {}
+    features = (*slopes, *known)
+    return LogisticChurnModel(features, 91, Calibration("none", (), ()), -2.0, numbers, levels, known)
+
+
+def columns(**values):
+    return {
+        name: np.array(column, dtype=object if any(isinstance(one, str | None) for one in column) else np.float64)
+        for name, column in values.items()
+    }
+
+
+def told(slopes, rows, *, plans=(), usual=None, unit=1.0, n_reasons=3, direction="both"):
+    teller = ReasonTeller(Explainer(model(slopes, plans)), unit, usual)
+    found = teller.tell(columns(**rows), n_reasons, direction)
+    return [
+        [(text[row], round(float(effect[row]), 6)) for text, effect in zip(found.text, found.effect, strict=True)
+         if text[row] is not None]
+        for row in range(len(found.margin))
+    ]  # fmt: skip
+
+
+SILENT = {
+    "days_since_last_purchase": 0.02,
+    "complaints_open": 0.4,
+    "contacts_by_call_90d": 0.1,
+    "contacts_by_call_365d": 0,
+}
+
+
+def test_reasons_of_the_house():
+    rows = {"days_since_last_purchase": [74, 3], "gap_days_mean": [21.2, 30], "complaints_open": [2, 0],
+            "contacts_by_call_90d": [3, 0], "contacts_by_call_365d": [3, 0]}  # fmt: skip
+    assert told(SILENT, rows) == [
+        [("no order for 74 days, usually every 21", 1.48), ("two open complaints", 0.8),
+         ("3 calls in 90 days, up from 0", 0.3)],
+        [("last order 3 days ago, usually every 30", 0.06)],
+    ]  # fmt: skip
+
+
+def test_features_of_a_topic_are_summed_and_the_one_that_pushes_most_is_told():
+    slopes = {"contacts_30d": 0.5, "contacts_total": -0.1, "complaints_open": 0.25}
+    rows = {"contacts_30d": [1, 1], "contacts_90d": [2.0, 7.0], "contacts_total": [4, 9], "complaints_open": [1, 1]}
+    assert told(slopes, rows) == [
+        # 0.5 - 0.4 and 0.5 - 0.9; the second keeps, so that what keeps is told.
+        [("one open complaint", 0.25), ("1 contact in 30 days, up from 0.5", 0.1)],
+        [("9 contacts so far", -0.4), ("one open complaint", 0.25)],
+    ]
+
+
+def test_directions():
+    slopes = {"complaints_open": 0.4, "price": -0.1, "products_total": -0.2}
+    rows = {"complaints_open": [1], "price": [5], "products_total": [3]}
+    (both,), (raises,), (keeps,) = (told(slopes, rows, direction=one) for one in ("both", "raises", "keeps"))
+    assert [effect for _, effect in both] == [-0.6, -0.5, 0.4]
+    assert raises == [("one open complaint", 0.4)]
+    assert keeps == [("3 products so far", -0.6), ("pays 5 a month", -0.5)]
+
+
+def test_missing_values_are_said_as_missing():
+    slopes = {"satisfaction_last": 0.1, "tenure": 0.1, "gap_days_mean": 0.2}
+    rows = {"satisfaction_last": [NAN], "tenure": [NAN], "gap_days_mean": [NAN], "plan": [None]}
+    (words,) = told(slopes, rows, plans=[("gold", -0.1)], n_reasons=4)
+    assert {text for text, _ in words} == {
+        "no satisfaction score", "tenure is missing", "no second order yet", "plan unknown",
+    }  # fmt: skip
+
+
+def test_text_is_told_by_its_value_and_an_unknown_one_says_so():
+    rows = {"x": [0, 0, 0], "plan": ["gold", "brass", None]}
+    plans = [("basic", 0.2), ("gold", -0.3)]
+    assert told({"x": 1.0}, rows, plans=plans) == [
+        [("plan gold", -0.3)], [("plan brass, which the model does not know", 0.7)], [("plan unknown", 0.7)],
+    ]  # fmt: skip
+
+
+def test_columns_without_words_are_held_against_what_is_usual():
+    rows = {"tenure": [2, 29, 1070.6, 29.04]}
+    assert told({"tenure": -0.1}, rows, usual={"tenure": 28.96}) == [
+        [("tenure 2, below the usual 29", -0.2)],
+        [("tenure 29, as usual", -2.9)],
+        [("tenure 1,071, above the usual 29", -107.06)],
+        [("tenure 29, as usual", -2.904)],
+    ]
+    assert told({"tenure": -0.1}, {"tenure": [2]}) == [[("tenure 2", -0.2)]]
+    assert generic_wording("Contract", "Month-to-month").say(2.0) == "Contract 2"
+
+
+def test_times_of_the_model_are_told_in_days():
+    rows = {"T": [10], "recency": [4]}
+    (words,) = told({"T": 0.1, "recency": 0.3}, rows, unit=7.0, n_reasons=1)
+    assert words == [("28 days from first to last order", 2.2)]
+    assert topic_of("T") == topic_of("tenure_days") == "tenure"
+
+
+def test_what_hardly_counts_is_no_reason():
+    slopes = {"price": 0.0099, "products_total": 0.011}
+    assert told(slopes, {"price": [1], "products_total": [1]}) == [[("1 product so far", 0.011)]]
+    found = ReasonTeller(Explainer(model(slopes))).tell(columns(price=[0.0], products_total=[0.0]), 3)
+    assert all(text[0] is None and np.isnan(effect[0]) and topic[0] is None
+               for text, effect, topic in zip(found.text, found.effect, found.topic, strict=True))  # fmt: skip
+
+
+def test_more_reasons_than_topics_are_missing():
+    assert told({"price": 1.0}, {"price": [1]}, n_reasons=5) == [[("pays 1 a month", 1.0)]]
+
+
+def golden_rows(n, seed=0):
+    """Customers of the golden bundle, some without a gap."""
+    bundle = read_bundle(GOLDEN)
+    rng = np.random.default_rng(seed)
+    found = {column.name: rng.gamma(1, 20, n).round() for column in bundle.inputs.columns}
+    for column in bundle.inputs.columns:
+        if column.nullable:
+            found[column.name][rng.random(n) < 0.3] = NAN
+    return bundle, found
+
+
+def test_effects_of_all_topics_sum_to_the_margin_that_was_scored():
+    bundle, rows = golden_rows(500)
+    teller = ReasonTeller.of_bundle(bundle)
+    found = teller.tell(rows, n_reasons=len(teller.members))
+    margin = bundle.churn.margin(rows)
+    assert np.abs(found.margin - margin).max() < 1e-5
+    effects = np.nansum(np.array(found.effect), axis=0) + teller.explainer.bias
+    # What is no reason is left out: less than a hundredth each.
+    assert np.abs(effects - margin).max() < 0.01 * len(teller.members)
+    strengths = np.abs(np.nan_to_num(np.array(found.effect)))
+    assert (np.diff(strengths, axis=0) <= 0).all()
+
+
+def test_blocks_change_nothing(monkeypatch):
+    bundle, rows = golden_rows(1000)
+    whole = reasons(bundle, rows)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 64)
+    parts = reasons(bundle, rows)
+    for one, other in zip((*whole.text, *whole.topic), (*parts.text, *parts.topic), strict=True):
+        assert one.tolist() == other.tolist()
+    np.testing.assert_array_equal(np.array(whole.effect), np.array(parts.effect))
+
+
+def test_nobody_has_no_reasons():
+    bundle, rows = golden_rows(0)
+    found = reasons(bundle, rows)
+    assert [len(column) for column in (*found.text, *found.effect, found.margin)] == [0] * 7
+
+
+def test_a_bundle_says_what_is_usual():
+    bundle = replace(read_bundle(GOLDEN), training={"usual": {"spend_total": 5.0}})
+    assert ReasonTeller.of_bundle(bundle).usual == {"spend_total": 5.0}
+
+
+def test_usual_values_are_medians_and_most_frequent_texts():
+    given = columns(
+        tenure=[1.0, 29.0, 40.0, NAN], plan=["b", "a", None, "b"], empty=[NAN] * 4, tie=["z", "y", "z", "y"]
+    )
+    assert usual_values(given, ("tenure", "plan", "empty", "tie")) == {"tenure": 29.0, "plan": "b", "tie": "y"}
+
+
+@pytest.mark.parametrize(
+    ("n_reasons", "direction", "message"),
+    [(0, "both", "whole number from 1"), (True, "both", "whole number"), (2.5, "both", "whole number"),
+     (3, "up", "one of both, raises, keeps; got 'up'")],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(n_reasons, direction, message):
+    with pytest.raises(ConfigError, match=message):
+        reasons(*golden_rows(2), n_reasons, direction)

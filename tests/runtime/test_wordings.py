@@ -1,0 +1,111 @@
+"""The words of features: every column of the catalogue has some, and they say what the column means."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patronage.features.groups import GROUPS
+from patronage.runtime.phrases import Wording, rounded, said
+from patronage.runtime.wordings import IN_DAYS, TEXT_TOPICS, WORDINGS
+from patronage.schema import MODEL_INPUT, PURCHASE_OUTPUTS
+
+NAN = math.nan
+FEATURES = {feature.name: feature for group in GROUPS.values() for feature in group.features}
+
+
+def test_every_feature_has_words_and_no_words_are_left_over():
+    summary = {name for name in MODEL_INPUT.names if name not in FEATURES}
+    expected = FEATURES.keys() | PURCHASE_OUTPUTS | summary
+    assert WORDINGS.keys() | TEXT_TOPICS.keys() | IN_DAYS.keys() == expected
+    assert {name for name, feature in FEATURES.items() if feature.type == "string"} == TEXT_TOPICS.keys()
+
+
+def test_a_feature_that_may_be_missing_has_words_for_it():
+    for name, feature in FEATURES.items():
+        if name in WORDINGS:
+            assert bool(feature.missing) == bool(WORDINGS[name].missing), name
+
+
+def test_words_read_columns_that_there_are():
+    assert {other for wording in WORDINGS.values() for other in wording.reads} <= FEATURES.keys()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 2.0, 1234.0])
+def test_all_words_can_be_said_alone_and_with_what_they_read(value):
+    for name, wording in WORDINGS.items():
+        alone = wording.say(value, *[NAN] * len(wording.reads))
+        full = wording.say(value, *[5.0] * len(wording.reads))
+        for text in (alone, full):
+            assert text, name
+            assert "nan" not in text.split(), (name, text)
+            assert not text.endswith("."), (name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("days_since_last_purchase", (74, 21), "no order for 74 days, usually every 21"),
+        ("days_since_last_purchase", (1, NAN), "last order 1 day ago"),
+        ("recency_over_mean_gap", (3.5, 74, 21.4), "no order for 74 days, usually every 21"),
+        ("recency_over_mean_gap", (3.5, NAN, 21.4), "silent for 3.5 times the usual gap"),
+        ("recency_over_longest_gap", (1.5, 60, 40), "no order for 60 days, never more than 40 before"),
+        ("recency_over_longest_gap", (0.3, 12, 40), "last order 12 days ago, once 40 between two"),
+        # 5 in 90 days of which 3 in the last 30: 2 in 60, so 1 in 30.
+        ("contacts_30d", (3, 5), "3 contacts in 30 days, up from 1"),
+        ("contacts_by_call_90d", (3, 3), "3 calls in 90 days, up from 0"),
+        ("purchase_days_90d", (1, 5), "1 order day in 90 days, down from 4"),
+        ("orders_90d", (0, 0), "0 orders in 90 days, as before"),
+        # 500 in 180 days, 80 of it in the last 90: 420 in the 90 before.
+        ("spend_90d", (80, 500), "spent 80 in 90 days, down from 420"),
+        ("purchase_trend_90d", (-2,), "2 order days less in 90 days than in the 90 before"),
+        ("spend_trend_365d", (0,), "buys as much in 365 days as in the 365 before"),
+        ("refund_share", (0.25,), "25 % of sales paid back"),
+        ("complaints_open", (1,), "one open complaint"),
+        ("complaints_open", (12,), "12 open complaints"),
+        ("satisfaction_slope", (-0.5,), "satisfaction falling by 0.5 a year"),
+        ("contract_ended", (1,), "contract has ended"),
+        ("probability_active", (0.23,), "expected to order again with a chance of 23 %"),
+    ],
+)
+def test_examples(name, values, expected):
+    assert WORDINGS[name].say(*values) == expected
+
+
+def test_values_are_rounded_before_they_are_said():
+    assert rounded(np.array([2.4, -0.2, NAN]), "whole").tolist()[:2] == [2.0, 0.0]
+    assert rounded(np.array([1234.56, 9.876, -0.001]), "money").tolist() == [1235.0, 9.88, 0.0]
+    assert rounded(np.array([0.256]), "share").tolist() == [0.26]
+    strange = rounded(np.array([123456.7, 70.351, 0.0012345, 0.0, -5.678]), "digits")
+    assert strange.tolist() == pytest.approx([123457, 70.4, 0.00123, 0, -5.68], abs=1e-12)
+
+
+def test_rows_that_say_the_same_share_their_words():
+    spoken = []
+
+    def say(value, other):
+        spoken.append((value, other))
+        return f"{value:.0f} and {other:.0f}"
+
+    columns = {"a": np.array([1.0, 1.2, 2.0, NAN, NAN]), "b": np.array([3.0, 3.0, NAN, NAN, 1.0])}
+    words = said(Wording("topic", say, ("b",), missing="nothing"), "a", columns)
+    assert words.tolist() == ["1 and 3", "1 and 3", "2 and nan", "nothing", "nothing"]
+    assert len(spoken) == 2
+
+
+@given(
+    st.sampled_from(["whole", "money", "share", "ratio", "digits"]),
+    st.lists(
+        st.tuples(*[st.one_of(st.just(NAN), st.sampled_from([0.0, 1.0, -2.5]), st.floats(-1e14, 1e14))] * 3),
+        min_size=1, max_size=30,
+    ),
+)  # fmt: skip
+def test_every_row_says_its_own_values(rounding, rows):
+    """However rows are numbered, their words are made of their own values, rounded."""
+    wording = Wording("topic", lambda *values: repr(values), ("b", "c"), rounding, "nothing")
+    columns = dict(zip("abc", np.array(rows).T, strict=True))
+    for row, words in zip(rows, said(wording, "a", columns), strict=True):
+        values = tuple(float(rounded(np.array([value]), rounding)[0]) for value in row)
+        assert words == ("nothing" if math.isnan(row[0]) else repr(values))
