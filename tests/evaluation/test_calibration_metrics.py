@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
 from patronage.errors import ConfigError, InputError
+from patronage.evaluation.bins import bin_numbers
 from patronage.evaluation.calibration_metrics import (
-    bin_numbers,
     brier_parts,
     error_by_chance,
     expected_calibration_error,
     reliability_table,
 )
-from patronage.evaluation.metrics import reliability_bins
+from patronage.evaluation.tables import churn_calibration
 
 forecasts = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=60)
 
@@ -73,7 +73,7 @@ def test_bins_are_those_of_the_report():
     rng = np.random.default_rng(3)
     p = np.round(rng.random(500), 1)
     y = (rng.random(500) < p).astype(float)
-    table, report = reliability_table(y, p), reliability_bins(y, p)
+    table, report = reliability_table(y, p), churn_calibration(y, {"model": p})
     assert table["n_rows"].tolist() == report["n_customers"].tolist()
     for column in ("predicted", "observed", "observed_low", "observed_high"):
         np.testing.assert_allclose(table[column], report[column])

@@ -230,3 +230,14 @@ def test_what_counts_as_numbers_and_times():
     assert as_times(pd.Series(["2024-01-01", "no date"])) is None
     assert as_times(pd.Series(["2024-13-45"])) is None
     assert as_times(pd.Series(["2024-01-01T10:00:00Z", None])).dt.tz is None
+
+
+def test_a_small_group_of_one_side_is_no_leak():
+    """Fifty customers who never paid anything all left, as would have been foretold without the column."""
+    happened = np.tile([1, 1, 1, 0], 2000)
+    few = np.ones(8000)
+    few[np.flatnonzero(happened == 1)[:50]] = np.nan
+    many = np.ones(8000)
+    many[np.flatnonzero(happened == 1)[:500]] = np.nan
+    found = find_leaks(pd.DataFrame({"few": few, "many": many}), happened, rng=np.random.default_rng(0))
+    assert found["column"].tolist() == ["many"]

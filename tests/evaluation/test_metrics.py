@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from patronage.evaluation import metrics
+from patronage.evaluation.bins import wilson_interval
+from patronage.evaluation.calibration_metrics import reliability_table
 
 
 def test_quantities_by_hand():
@@ -70,14 +72,14 @@ def test_calibration_error_of_the_truth_and_of_a_bias():
 
 
 def test_ties_fall_into_one_bin():
-    bins = metrics.reliability_bins([0, 1, 0, 1], [0.5] * 4)
-    assert bins["n_customers"].tolist() == [4]
+    bins = reliability_table([0, 1, 0, 1], [0.5] * 4)
+    assert bins["n_rows"].tolist() == [4]
     assert bins["observed"].tolist() == [0.5]
 
 
 def test_wilson_interval_is_that_of_scipy():
     share, n = np.array([0.0, 0.1, 0.5, 1.0]), np.array([10, 50, 80, 7])
-    low, high = metrics.wilson_interval(share, n)
+    low, high = wilson_interval(share, n)
     for position in range(4):
         exact = stats.binomtest(round(share[position] * n[position]), n[position]).proportion_ci(method="wilson")
         assert (low[position], high[position]) == pytest.approx((exact.low, exact.high), abs=1e-6)

@@ -1,13 +1,14 @@
 """The verdict in words."""
 
 import pandas as pd
+import pytest
 
-from patronage.evaluation.verdict import verdicts
-from patronage.schema import METRICS
+from patronage.evaluation.verdict import difference_in_words, verdict_of, verdicts
+from patronage.schema import DIFFERENCES, METRICS
 
 
 def table(*rows):
-    return pd.DataFrame(rows, columns=list(METRICS.names))
+    return pd.DataFrame(rows, columns=list(METRICS.required))
 
 
 def test_every_direction_counts_its_own_way():
@@ -50,3 +51,40 @@ def test_each_rival_is_named_for_what_it_does_best():
     sentence = verdicts(rows)["churn"]
     assert "one does better by log_loss" in sentence
     assert "two does better by brier" in sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "verdict"),
+    [
+        ("roc_auc", 0.01, 0.02, "better"), ("roc_auc", -0.02, -0.01, "worse"), ("roc_auc", -0.01, 0.02, "unclear"),
+        ("log_loss", -0.02, -0.01, "better"), ("log_loss", 0.01, 0.02, "worse"), ("lift_5", 0.1, 0.2, "better"),
+        ("total_error", -0.2, -0.1, "better"), ("brier", 0.0, 0.1, "unclear"), ("mean_predicted", 0.1, 0.2, "unclear"),
+        ("roc_auc", float("nan"), float("nan"), "unclear"),
+    ],
+)  # fmt: skip
+def test_an_interval_speaks_for_the_model_or_not_at_all(metric, low, high, verdict):
+    assert verdict_of(metric, low, high) == verdict
+
+
+def test_words_of_a_difference_never_claim_what_cannot_be_seen():
+    assert difference_in_words("log_loss", -0.04, -0.044, -0.036) == (
+        "log loss better by 0.040 (95 % interval 0.036 to 0.044)"
+    )
+    assert (
+        difference_in_words("mae", 2.1, 1.7, 2.4, 0.9)
+        == "mean absolute error worse by 2.100 (90 % interval 1.700 to 2.400)"
+    )
+    assert "no difference can be seen" in difference_in_words("roc_auc", 0.01, -0.01, 0.03)
+    assert "no interval" in difference_in_words("roc_auc", 0.1, float("nan"), float("nan"))
+
+
+def test_differences_take_the_place_of_bare_figures_where_they_are():
+    rows = table(("churn", "model", "roc_auc", 0.8), ("churn", "recency", "roc_auc", 0.79))
+    apart = pd.DataFrame(
+        [("churn", "model", "recency", "roc_auc", 0.01, -0.01, 0.03, 0.4, "unclear")], columns=list(DIFFERENCES.names)
+    )
+    assert verdicts(rows)["churn"].startswith("The model does best by all")
+    assert verdicts(rows, apart)["churn"] == (
+        "Against days since the last purchase: ROC AUC: no difference can be seen "
+        "(95 % interval of it −0.010 to 0.030)."
+    )

@@ -193,17 +193,81 @@ def test_headline_figures(tables):
 def test_metrics_stand_side_by_side_with_a_dash_for_the_undefined(tables):
     by_task = {part["task"]: part for part in page.metric_tables(tables.metrics)}
     assert list(by_task) == ["purchases", "value", "churn"]
-    assert by_task["churn"]["models"] == ["classifier", "days_since_last_purchase"]
-    assert by_task["churn"]["rows"] == [("roc_auc", ["0.7811", "0.7714"]), ("log_loss", ["0.4872", "—"])]
-    assert dict(by_task["purchases"]["rows"])["expected_total"] == ["1,728", "2,930"]
+    assert by_task["churn"]["models"] == ["classifier", "days since last purchase"]
+    assert by_task["churn"]["rows"] == [
+        ("ROC AUC", [("0.7811", ""), ("0.7714", "")]),
+        ("log loss", [("0.4872", ""), ("—", "")]),
+    ]
+    assert dict(by_task["purchases"]["rows"])["expected total"] == [("1,728", ""), ("2,930", "")]
 
 
 def test_a_measure_that_a_baseline_lacks_is_a_dash():
     metrics = pd.DataFrame(
-        [("churn", "a", "auc", 0.5), ("churn", "b", "lift", None)], columns=schema.METRICS.names, dtype=object
+        [("churn", "a", "auc", 0.5), ("churn", "b", "lift", None)], columns=schema.METRICS.required, dtype=object
     )
     (table,) = page.metric_tables(metrics)
-    assert table["rows"] == [("auc", ["0.5", "—"]), ("lift", ["—", "—"])]
+    assert table["rows"] == [("auc", [("0.5", ""), ("—", "")]), ("lift", [("—", ""), ("—", "")])]
+
+
+def test_intervals_and_differences_stand_beside_the_figures(tables, tmp_path):
+    metrics = tables.metrics.query("task == 'churn' and metric == 'roc_auc'").assign(low=0.77, high=0.79)
+    differences = pd.DataFrame(
+        [("churn", "classifier", "recency", "roc_auc", 0.0097, 0.002, 0.017, 0.01, "better")],
+        columns=list(schema.DIFFERENCES.names),
+    )
+    (part,) = page.metric_tables(metrics, differences)
+    assert part["rows"] == [("ROC AUC", [("0.7811", "0.77 to 0.79"), ("0.7714", "0.77 to 0.79")])]
+    assert part["verdict"] == (
+        "Against days since the last purchase: ROC AUC better by 0.010 (95 % interval 0.002 to 0.017)."
+    )
+    shown = text_of(dataclasses.replace(tables, metrics=metrics, differences=differences), tmp_path)
+    assert "0.77 to 0.79" in shown
+    assert "better by 0.010" in shown
+
+
+def judged_tables(tables):
+    """The same with the tables of a judgement, of two models and without intervals for the second."""
+    lift = pd.DataFrame(
+        [(model, share, 10, 0.7, 0.6, 3.0, 2.5 if model == "model" else np.nan, 3.5 if model == "model" else np.nan,
+          3 * share, np.nan, np.nan) for model in ("model", "recency") for share in (0.01, 0.2)],
+        columns=list(schema.CHURN_LIFT.names),
+    )  # fmt: skip
+    curve = pd.DataFrame(
+        [("expected profit", share, round(200 * share), 0.5, 100 * share - 60 * share**2, 5.0, 60.0)
+         for share in (0.0, 0.5, 1.0)], columns=list(schema.PROFIT_CURVE.names),
+    )  # fmt: skip
+    best = pd.DataFrame(
+        [("expected profit", 1.0, 0.8, 1.0, 200, 0.2, 40.0, 30.0, 50.0, 39.0)],
+        columns=list(schema.CAMPAIGN_PROFIT.names),
+    )
+    stability = pd.DataFrame(
+        [(day, model, 200, 90, metric, 0.8, 0.75, 0.85) for day in ("2023-03-31", "2023-06-30")
+         for model in ("model", "recency") for metric in ("roc_auc", "log_loss")],
+        columns=list(schema.CHURN_STABILITY.names),
+    )  # fmt: skip
+    leaks = pd.DataFrame([("reason", "decides", 1.0, 200, "It is the <label>.")], columns=list(schema.LEAKS.names))
+    given = {"churn_lift": lift, "profit_curve": curve, "campaign_profit": best, "churn_stability": stability}
+    return dataclasses.replace(tables, **given, leaks=leaks)
+
+
+def test_a_judgement_is_drawn_and_told(tables, tmp_path):
+    judged = judged_tables(tables)
+    drawn = page.charts(judged)
+    assert {"churn_lift", "profit_curve", "churn_stability"} <= set(drawn)
+    page.write_pngs({stem: drawn[stem] for stem in ("churn_lift", "profit_curve", "churn_stability")}, tmp_path / "png")
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "png").iterdir())
+    shown = text_of(judged, tmp_path)
+    assert "Contacting the 100.0 % with the highest expected profit would have made 40" in shown
+    assert "fitted and judged at 2 cut-offs: the ROC AUC of the model was 0.800 to 0.800" in shown
+    assert "It is the <label>." in shown
+    assert "reason" in shown
+
+
+def test_no_leak_is_told_as_such_and_not_as_a_missing_table(tables, tmp_path):
+    none = dataclasses.replace(tables, leaks=pd.DataFrame(columns=list(schema.LEAKS.names)))
+    shown = text_of(none, tmp_path)
+    assert "None was found among the features." in shown
+    assert "these tables have no rows" not in shown
 
 
 def test_lists_hold_the_ten_highest(tables, tmp_path):

@@ -42,14 +42,23 @@ class HiatusRule:
         The longest silence of a customer still taken as active.
     intercept, slope : float
         Log odds of churn are ``intercept + slope * ln(1 + days of silence)``.
+    rate_active, rate_silent : float
+        Share that churned of those who had been silent for no longer than the threshold, and of the others.
     """
 
     threshold_days: float
     intercept: float
     slope: float
+    rate_active: float
+    rate_silent: float
+
+    def churn_rate(self, days_since_last_purchase: FloatArray) -> FloatArray:
+        """The rule itself as a probability: the rate of those who count as active, or of those who count as gone."""
+        silent = days_since_last_purchase > self.threshold_days
+        return np.where(silent, self.rate_silent, self.rate_active)
 
     def churn_probability(self, days_since_last_purchase: FloatArray) -> FloatArray:
-        """Probability of no purchase within the horizon, by the silence so far."""
+        """Probability of no purchase within the horizon, a smooth curve over the silence so far."""
         return np.asarray(special.expit(self.intercept + self.slope * np.log1p(days_since_last_purchase)))
 
     def expected_purchases(self, frame: pd.DataFrame, horizon: float) -> FloatArray:
@@ -79,8 +88,13 @@ def fit_hiatus_rule(panel: pd.DataFrame) -> HiatusRule:
     lengths, group = np.unique(silence, return_inverse=True)
     left, stayed = np.bincount(group, churned), np.bincount(group, 1 - churned)
     right = np.cumsum(stayed) + left.sum() - np.cumsum(left)
+    threshold = float(lengths[np.argmax(right)])
+    active = silence <= threshold
+    overall = float(churned.mean())
     return HiatusRule(
-        threshold_days=float(lengths[np.argmax(right)]),
+        threshold_days=threshold,
         intercept=float(curve.intercept_[0]),
         slope=float(curve.coef_[0, 0]),
+        rate_active=float(churned[active].mean()) if active.any() else overall,
+        rate_silent=float(churned[~active].mean()) if not active.all() else overall,
     )

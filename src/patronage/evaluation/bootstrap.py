@@ -11,7 +11,7 @@ References
 .. [1] Field, Welsh (2007), Bootstrapping clustered data. Journal of the Royal Statistical Society B 69(3), 369-390.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,9 @@ REPLICATES = 1000
 
 FEWEST_DEFINED = 0.5
 """Share of resamples in which a metric must be defined for its interval to be told."""
+
+
+Check = Callable[[ArrayLike, ArrayLike], tuple[FloatArray, FloatArray]]
 
 
 class Resampler:
@@ -169,6 +172,7 @@ def bootstrap(
     customers: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     replicates: int = REPLICATES,
+    checked: Check = outcomes,
 ) -> Replicates:
     """Evaluate candidates on resamples of the same customers.
 
@@ -186,6 +190,9 @@ def bootstrap(
         See `Resampler`.
     replicates : int
         2 and above.
+    checked : callable
+        Checks what came and a score and returns them as numbers: `outcomes`, or `quantities` where amounts were
+        predicted rather than who leaves.
 
     Returns
     -------
@@ -210,9 +217,9 @@ def bootstrap(
             f"got {replicates}, {len(scores)} and {len(metrics)}."
         )
         raise ConfigError(message)
-    checked = {name: outcomes(happened, score) for name, score in scores.items()}
-    ready = [[metric(y, p) for metric in metrics.values()] for y, p in checked.values()]
-    n = len(next(iter(checked.values()))[0])
+    pairs = [checked(happened, score) for score in scores.values()]
+    ready = [[metric(y, p) for metric in metrics.values()] for y, p in pairs]
+    n = len(pairs[0][0])
     resampler = Resampler(n, customers, strata)
     values = np.empty((replicates, len(ready), len(metrics)))
     for b in range(replicates):

@@ -27,10 +27,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from patronage.errors import ConfigError, InputError
-from patronage.evaluation.metrics import CALIBRATION_BINS, wilson_interval
+from patronage.errors import InputError
+from patronage.evaluation.bins import CALIBRATION_BINS, bin_numbers, wilson_interval
 from patronage.evaluation.outcomes import probabilities
-from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.histories import FloatArray
 
 CHANCE_SIMULATIONS = 500
 """Simulated outcomes behind what chance alone makes of the error: the 95th percentile is steady to a few percent."""
@@ -70,27 +70,6 @@ class BrierParts:
     def skill(self) -> float:
         """Brier skill score: 1 - brier / uncertainty; 0 is no better than the overall share. NaN for one class."""
         return 1 - self.brier / self.uncertainty if self.uncertainty > 0 else float("nan")
-
-
-def bin_numbers(probability: FloatArray, n_bins: int = CALIBRATION_BINS) -> IndexArray:
-    """Number of the bin of equal size for each probability, from 0; equal probabilities share a bin.
-
-    Parameters
-    ----------
-    probability : ndarray of float64, shape (n,)
-    n_bins : int
-        1 and above. Some stay empty where probabilities are tied.
-
-    Raises
-    ------
-    ConfigError
-        If n_bins is below 1.
-    """
-    if n_bins < 1:
-        message = f"Expected one bin or more; got {n_bins}."
-        raise ConfigError(message)
-    rank = pd.Series(probability).rank(method="average", pct=True).to_numpy()
-    return (np.ceil(rank * n_bins).clip(1, n_bins) - 1).astype(np.intp)
 
 
 def expected_calibration_error(happened: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:

@@ -13,8 +13,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from patronage.evaluation.calibration_metrics import bin_numbers
-from patronage.evaluation.metrics import CALIBRATION_BINS, SMALLEST_PROBABILITY
+from patronage.evaluation.bins import CALIBRATION_BINS, bin_numbers
+from patronage.evaluation.metrics import SMALLEST_PROBABILITY
 from patronage.runtime.histories import FloatArray
 
 Counted = Callable[[FloatArray], float]

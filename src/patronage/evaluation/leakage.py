@@ -40,6 +40,10 @@ ONE_SIDED = 1 / 50
 UNLIKELY = 1e-6
 """Chance below which one-sidedness is no accident, small enough for tables of many columns."""
 
+WORTH_TELLING = 1 / 100
+"""Share of an outcome that a one-sided group must hold: a smaller one, such as customers who were never charged
+anything, makes no model much better than it is."""
+
 FEWEST_OF_EACH = 10
 """Customers who left, and who stayed, without which nothing can be told."""
 
@@ -73,7 +77,13 @@ class _Table:
         """Whether the rows left (True) or stayed, and the share of that outcome, if nearly all of them are alike."""
         n, left = int(rows.sum()), int(self.happened[rows].sum())
         for whether, alike, share in ((True, left, self.share_left), (False, n - left, 1 - self.share_left)):
-            if n and (n - alike) / n <= ONE_SIDED * (1 - share) and stats.binom.sf(alike - 1, n, share) < UNLIKELY:
+            enough = alike >= WORTH_TELLING * share * self.n
+            if (
+                n
+                and enough
+                and (n - alike) / n <= ONE_SIDED * (1 - share)
+                and stats.binom.sf(alike - 1, n, share) < UNLIKELY
+            ):
                 return whether, alike / n
         return None
 

@@ -10,6 +10,7 @@ from patronage.errors import ConfigError
 from patronage.evaluation.bootstrap import REPLICATES, bootstrap
 from patronage.evaluation.counted_metrics import CONTACTED_SHARES, gain
 from patronage.evaluation.outcomes import outcomes
+from patronage.runtime.histories import FloatArray
 
 
 def lift_table(
@@ -68,15 +69,27 @@ def lift_table(
     y, p = outcomes(happened, score, both_classes=True)
     metrics = {str(share): gain(share) for share in shares}
     found = bootstrap(y, {"score": p}, metrics, rng=rng, customers=customers, replicates=replicates)
-    gains = found.intervals(level)[["value", "low", "high"]].to_numpy()
+    return lift_rows(y, p, shares, found.intervals(level)[["value", "low", "high"]].to_numpy())
+
+
+def lift_rows(happened: FloatArray, score: FloatArray, shares: Sequence[float], gains: FloatArray) -> pd.DataFrame:
+    """The table of `lift_table` from gains and their intervals.
+
+    Parameters
+    ----------
+    happened, score : ndarray of float64, shape (n,)
+    shares : sequence of float, length k
+    gains : ndarray of float64, shape (k, 3)
+        Gain at each share, and the ends of its interval.
+    """
     share = np.asarray(shares, dtype=np.float64)
-    contacted = np.maximum(1, np.ceil(share * len(y) - 1e-9)).astype(np.intp)
+    contacted = np.maximum(1, np.ceil(share * len(happened) - 1e-9)).astype(np.intp)
     return pd.DataFrame(
         {
             "share": share,
             "n_contacted": contacted,
-            "threshold": np.sort(p)[::-1][contacted - 1],
-            "churn_rate": gains[:, 0] / share * y.mean(),
+            "threshold": np.sort(score)[::-1][contacted - 1],
+            "churn_rate": gains[:, 0] / share * happened.mean(),
             "lift": gains[:, 0] / share,
             "lift_low": gains[:, 1] / share,
             "lift_high": gains[:, 2] / share,

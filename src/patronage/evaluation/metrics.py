@@ -1,18 +1,18 @@
 """Figures that compare predictions with what came."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from patronage.evaluation.calibration_metrics import expected_calibration_error
 from patronage.runtime.histories import FloatArray
 from patronage.schema import METRICS
 
 SMALLEST_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1 for the log loss, which is infinite for a certainty that fails."""
-
-CALIBRATION_BINS = 10
 
 
 def quantity_metrics(actual: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
@@ -94,50 +94,34 @@ def probability_metrics(happened: ArrayLike, probability: ArrayLike) -> dict[str
     y, p = np.asarray(happened, np.int8), np.asarray(probability, np.float64)
     both = 0 < y.sum() < len(y)
     kept_inside = np.clip(p, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    bins = reliability_bins(y, p)
-    gap = (bins["predicted"] - bins["observed"]).abs()
     return {
         "roc_auc": float(roc_auc_score(y, p)) if both else float("nan"),
         "average_precision": float(average_precision_score(y, p)) if y.any() else float("nan"),
         "log_loss": float(log_loss(y, kept_inside, labels=[0, 1])),
         "brier": float(brier_score_loss(y, p, labels=[0, 1])),
-        "calibration_error": float((gap * bins["n_customers"]).sum() / len(y)),
+        "calibration_error": expected_calibration_error(y, p),
         "mean_predicted": float(p.mean()),
         "mean_observed": float(y.mean()),
     }
 
 
-def reliability_bins(happened: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS) -> pd.DataFrame:
-    """Predicted against observed, in bins of equal size (fewer where predictions are tied).
-
-    Returns
-    -------
-    DataFrame
-        bin (from 1, lowest predictions first), n_customers, predicted, observed, and the 95 % Wilson interval of the
-        observed share, observed_low and observed_high.
-    """
-    y, p = np.asarray(happened, np.float64), np.asarray(probability, np.float64)
-    order = pd.Series(p).rank(method="average", pct=True).to_numpy()
-    number = np.ceil(order * n_bins).clip(1, n_bins)
-    frame = pd.DataFrame({"bin": number, "y": y, "p": p}).groupby("bin")
-    table = frame.agg(n_customers=("y", "size"), predicted=("p", "mean"), observed=("y", "mean")).reset_index()
-    low, high = wilson_interval(table["observed"].to_numpy(), table["n_customers"].to_numpy())
-    return table.assign(bin=range(1, len(table) + 1), observed_low=low, observed_high=high)
-
-
-def wilson_interval(share: FloatArray, n: FloatArray, z: float = 1.959964) -> tuple[FloatArray, FloatArray]:
-    """Wilson's score interval of a share (Wilson 1927); 95 % for the default `z`."""
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
-
-
 def metrics_table(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> pd.DataFrame:
-    """Flatten task -> model -> metric -> value to the long table of `schema.METRICS`."""
+    """Flatten task -> model -> metric -> value to the long table of `schema.METRICS`, without intervals."""
     rows = [
         (task, model, metric, value)
         for task, models in results.items()
         for model, figures in models.items()
         for metric, value in figures.items()
     ]
-    return pd.DataFrame(rows, columns=list(METRICS.names))
+    return pd.DataFrame(rows, columns=list(METRICS.required))
+
+
+TOTALS: Mapping[str, Callable[[FloatArray, FloatArray], float]] = MappingProxyType(
+    {"total_actual": lambda actual, _: float(actual.sum()), "total_predicted": lambda _, told: float(told.sum())}
+)
+"""Figures of predicted amounts that have no better end."""
+
+MEANS: Mapping[str, Callable[[FloatArray, FloatArray], float]] = MappingProxyType(
+    {"mean_predicted": lambda _, told: float(told.mean()), "mean_observed": lambda actual, _: float(actual.mean())}
+)
+"""Figures of predicted probabilities that have no better end."""

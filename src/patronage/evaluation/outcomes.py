@@ -56,6 +56,23 @@ def probabilities(happened: ArrayLike, probability: ArrayLike) -> tuple[FloatArr
     return y, p
 
 
+def quantities(actual: ArrayLike, predicted: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Check amounts that came and amounts predicted, and return them as numbers.
+
+    Raises
+    ------
+    InputError
+        If the two are not columns of one length, are empty, or hold what is not finite.
+    """
+    y, f = np.asarray(actual, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    if y.ndim != 1 or y.shape != f.shape or not len(y):
+        message = f"Expected one prediction for each amount, at least one; got shapes {y.shape} and {f.shape}."
+        raise InputError(message)
+    _refuse(~np.isfinite(y), "amounts are missing or infinite", "Leave these rows out.")
+    _refuse(~np.isfinite(f), "predictions are missing or infinite", "Score every customer, or leave these rows out.")
+    return y, f
+
+
 def column_of(given: ArrayLike, n: int, name: str) -> FloatArray:
     """One finite number for each of n customers, from one for all or one for each.
 

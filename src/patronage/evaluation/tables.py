@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from patronage.evaluation.metrics import reliability_bins
+from patronage.evaluation.calibration_metrics import reliability_table
 from patronage.evaluation.paths import parameter_variance, simulated_paths, total_interval
 from patronage.models.purchase.model import PurchaseModel
 from patronage.runtime.histories import FloatArray
@@ -42,7 +42,10 @@ def deciles(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
 
 def churn_calibration(churned: ArrayLike, probabilities: Mapping[str, FloatArray]) -> pd.DataFrame:
     """Reliability of each model's churn probabilities: `schema.CHURN_CALIBRATION`."""
-    tables = [reliability_bins(churned, values).assign(model=model) for model, values in probabilities.items()]
+    tables = [
+        reliability_table(churned, values).rename(columns={"n_rows": "n_customers"}).assign(model=model)
+        for model, values in probabilities.items()
+    ]
     return pd.concat(tables, ignore_index=True)[list(CHURN_CALIBRATION.names)]
 
 

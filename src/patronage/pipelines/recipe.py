@@ -1,6 +1,7 @@
 """The recipe of a training: every setting checked before the long work, and the models fitted by it as of a day."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -15,11 +16,12 @@ from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.features.model_input import input_schema, model_input
 from patronage.ledger.opening import Ledger
 from patronage.models.base import histories_of
-from patronage.models.churn.candidate import ShippableCandidate
+from patronage.models.churn.candidate import Candidate, ShippableCandidate
 from patronage.models.churn.panel import churn_panel
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
+from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
     Backtest,
@@ -44,7 +46,7 @@ from patronage.value.lifetime import value_terms
 
 GROUPS = {
     "ledger", "dates", "engine", "contract", "identity", "features", "purchase", "spend", "churn", "panel", "backtest",
-    "value", "tracking",
+    "evaluation", "value", "validation", "tracking",
 }  # fmt: skip
 
 
@@ -70,6 +72,14 @@ class Fit:
     ----------
     candidates : Candidates
         The purchase models that were fitted, `purchase` among them; one, unless the model is chosen.
+    base_rate : float
+        Share of churners in the panel.
+    inputs : TableSchema
+        The columns that the bundle and the rivals read.
+    rivals : dict of str to Candidate
+        Further churn models, fitted to the same panel; none, unless they were asked for.
+    panel_rows : int
+        Rows of the panel.
     """
 
     bundle: Bundle
@@ -78,6 +88,9 @@ class Fit:
     spend: GammaGamma
     hiatus: HiatusRule
     base_rate: float
+    inputs: TableSchema
+    rivals: dict[str, Candidate]
+    panel_rows: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ class Recipe:
     features: Features
     panel: Panel
     backtest: Backtest
+    evaluation: Evaluation
     value: ValueTerms
     store: TrackingStore
     open_ledger: Callable[[], Ledger]
@@ -135,12 +149,13 @@ class Recipe:
             features=settings_from(Features, config["features"], "features"),
             panel=settings_from(Panel, config["panel"], "panel"),
             backtest=settings_from(Backtest, config["backtest"], "backtest"),
+            evaluation=_evaluation(config),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
             store=tracking_store(config),
             open_ledger=ledger_opener(config, linked_until=dates.cutoff),
         )
 
-    def fit(self, ledger: Ledger, as_of: date, kind: str | None = None) -> Fit:
+    def fit(self, ledger: Ledger, as_of: date, kind: str | None = None, *, rivals: bool = False) -> Fit:
         """Fit all models to the ledger as it was known on a day.
 
         Parameters
@@ -149,6 +164,8 @@ class Recipe:
         as_of : date
         kind : str, optional
             Kind of the purchase model to use where it is chosen among several; the best one, if it is missing.
+        rivals : bool
+            Whether to fit the churn models of ``evaluation.candidates`` too.
 
         Raises
         ------
@@ -168,11 +185,13 @@ class Recipe:
         known = model_input(ledger.tables, as_of, unit, inputs).execute() if spend.include_first else customers
         spend.fit(known)
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
-        churn = self._churn_model(inputs)
+        churn = self._shipped_model(inputs)
+        others = {name: self._churn_model(inputs, part) for name, part in self._rivals().items()} if rivals else {}
         panel = churn_panel(ledger.tables, cutoffs, horizon_days, unit, inputs)
-        if set(churn.features) & set(PURCHASE_OUTPUTS):
+        if any(set(one.features) & set(PURCHASE_OUTPUTS) for one in (churn, *others.values())):
             panel = self._told_by_purchases(ledger, panel, purchase)
-        churn.fit(panel)
+        for one in (churn, *others.values()):
+            one.fit(panel)
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
@@ -184,20 +203,38 @@ class Recipe:
             inputs=_read_by(inputs, spend, churn),
             training=self._facts(ledger, customers, cutoffs, purchase, spend),
         )
-        return Fit(bundle, purchase, candidates, spend, fit_hiatus_rule(panel), float(panel["churned"].mean()))
+        return Fit(
+            bundle=bundle,
+            purchase=purchase,
+            candidates=candidates,
+            spend=spend,
+            hiatus=fit_hiatus_rule(panel),
+            base_rate=float(panel["churned"].mean()),
+            inputs=_read_by(inputs, spend, churn, *others.values()),
+            rivals=others,
+            panel_rows=len(panel),
+        )
 
-    def _churn_model(self, inputs: TableSchema) -> ShippableCandidate:
-        """The churn model, told which columns there are if the configuration does not name any."""
+    def _rivals(self) -> dict[str, dict[str, Any]]:
+        return candidate_parts(self.evaluation.candidates, self.config)
+
+    def _shipped_model(self, inputs: TableSchema) -> ShippableCandidate:
+        model = self._churn_model(inputs, self.config["churn"])
+        assert isinstance(model, ShippableCandidate)
+        return model
+
+    def _churn_model(self, inputs: TableSchema, settings: Mapping[str, Any]) -> Candidate:
+        """A churn model, told which columns there are if its settings do not name any."""
         offered = (*inputs.names, *PURCHASE_OUTPUTS)
         left_out = {*SUMMARY.names, *self.features.leave_out}
         every = [name for name in inputs.names if name not in left_out]
         if self.features.purchase_model:
             every += PURCHASE_OUTPUTS
-        part = dict(self.config["churn"])
+        part = deepcopy(dict(settings))
         for place in (part, part.get("trees", {})):
             if "features" in place:
                 place["features"] = place["features"] or every
-        model: ShippableCandidate = built({"churn": part}, "churn")
+        model: Candidate = built({"churn": part}, "churn")
         unknown = [name for name in model.features if name not in offered]
         if unknown:
             message = (
@@ -244,7 +281,16 @@ def _listed(covariance: FloatArray) -> list[list[float]] | None:
     return covariance.tolist() if np.isfinite(covariance).all() else None
 
 
-def _read_by(inputs: TableSchema, spend: GammaGamma, churn: ShippableCandidate) -> TableSchema:
+def _evaluation(config: dict[str, Any]) -> Evaluation:
+    """The settings, of which those that belong together are checked at once."""
+    evaluation = settings_from(Evaluation, config["evaluation"], "evaluation")
+    evaluation.judging  # noqa: B018  (refuses costs that do not fit)
+    for part in candidate_parts(evaluation.candidates, config).values():
+        built({"churn": part}, "churn")
+    return evaluation
+
+
+def _read_by(inputs: TableSchema, spend: GammaGamma, *churn: Candidate) -> TableSchema:
     """The columns that the models read and the holdout is judged by; scoring need not compute the others."""
-    read = {*BASIC_INPUTS, *spend.to_params().columns, *churn.features}
+    read = {*BASIC_INPUTS, *spend.to_params().columns, *(name for one in churn for name in one.features)}
     return TableSchema(inputs.name, tuple(column for column in inputs.columns if column.name in read))

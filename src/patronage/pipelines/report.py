@@ -13,7 +13,7 @@ from patronage.pipelines import console
 from patronage.pipelines.opening import tracking_store
 from patronage.pipelines.settings import Settings, own_settings
 from patronage.report import page
-from patronage.runtime.bundle import Bundle, read_bundle
+from patronage.runtime.bundle import Bundle, ledger_bundle, read_bundle
 from patronage.schema import SCORES
 from patronage.tracking.record import log_report, read_tables
 from patronage.tracking.registry import ResolvedModel, resolve_model
@@ -41,13 +41,13 @@ def report(config: dict[str, Any]) -> None:
             message = f"A report needs the run that trained the model; {settings.model} is a bare folder."
             raise ModelError(message)
         tables = read_tables(store, resolved.run_id)
-        bundle = read_bundle(resolved.bundle_folder)
+        bundle = ledger_bundle(read_bundle(resolved.bundle_folder), "The report")
         scores = read_scores(settings.scores)
         _refuse_foreign_scores(scores, settings.scores, str(resolved.label), bundle)
         facts = _facts(resolved, bundle, scores)
     with console.step("Draw the charts and write the page"):
         certificate = bundle.training.get("certificate", {})
-        content = page.ReportTables(**tables, scores=scores, facts=facts, certificate=certificate)
+        content = page.ReportTables(**tables, scores=scores, facts=facts, certificate=certificate, level=_level(bundle))
         pngs = page.write_pngs(page.charts(content), out)
         page.write_report(content, out / "report.html")
     with console.step("Add the report to the run"), tempfile.TemporaryDirectory() as folder:
@@ -99,6 +99,11 @@ def _refuse_foreign_scores(scores: pd.DataFrame, path: str, label: str, bundle: 
         first = scores.loc[doubled, "customer_id"].astype(str).tolist()
         message = f"{path} names {doubled.sum():,} customers more than once, first: {', '.join(first[:5])}."
         raise ContractError(message, counts={"customer_id more than once": int(doubled.sum())}, first_ids=first[:5])
+
+
+def _level(bundle: Bundle) -> float:
+    """Coverage of the evaluation's intervals; 95 % where an older run does not say."""
+    return float(bundle.training["holdout"].get("level", 0.95))
 
 
 def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:

@@ -9,24 +9,28 @@ from typing import Any
 import pandas as pd
 
 from patronage.errors import DateError
+from patronage.evaluation.churn_money import campaign_words
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
-from patronage.evaluation.verdict import verdicts
+from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.features.groups import available
-from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
 from patronage.ledger.tables import business_day
 from patronage.pipelines import console
+from patronage.pipelines.card import model_card
 from patronage.pipelines.comparison import Comparison, compared
-from patronage.pipelines.intervals import Intervals, judged_intervals
+from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
+from patronage.pipelines.intervals import judged_intervals
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
+from patronage.pipelines.stability import Stability, judged_before
+from patronage.pipelines.table_settings import is_customer_table
+from patronage.pipelines.train_customer_table import train_customer_table
 from patronage.report import page
+from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_summary, write_card
 from patronage.runtime.bundle import Bundle, write_bundle
 from patronage.schema import SCORES
 from patronage.summary.daily_counts import daily_counts
-from patronage.summary.split import calibration_holdout
 from patronage.tracking.record import RecordedModel, TrainingRecord, record_training
-from patronage.tracking.store import TrackingStore
 
 SHOWN = {
     "purchases": ("total_error", "mae", "correlation", "normalised_gini"),
@@ -38,38 +42,91 @@ SHOWN = {
 
 def train(config: dict[str, Any]) -> None:
     """Fit, evaluate, track and register; see ``conf/train.yaml`` for the settings."""
+    if is_customer_table(config):
+        train_customer_table(config)
+        return
     started = datetime.now(UTC)
     recipe = Recipe.from_config(config)
     recipe.store.check_writable()
     dates = recipe.dates
     ledger = recipe.open_ledger()
     _refuse_dates(ledger, dates)
+    refuse_slices(ledger, recipe.evaluation.slices)
     console.note(str(available(ledger.tables, recipe.features.groups)))
     with console.step(f"Fit to what was known on {dates.cutoff}"):
-        evaluated = recipe.fit(ledger, dates.cutoff)
+        evaluated = recipe.fit(ledger, dates.cutoff, rivals=True)
     _note_models(evaluated)
     with console.step(f"Evaluate on {dates.cutoff} to {dates.holdout_end}"):
-        holdout = _holdout(ledger, dates, evaluated.bundle)
-        daily = daily_counts(ledger.transactions, dates.cutoff, dates.holdout_end)
-        evaluation = evaluate_holdout(
-            evaluated.bundle, holdout, daily, evaluated.hiatus, evaluated.base_rate,
-            purchase=evaluated.purchase, spend=evaluated.spend, seed=recipe.settings.seed,
-        )  # fmt: skip
+        holdout = holdout_table(ledger, dates.cutoff, dates.horizon_days, recipe.settings.time_unit, evaluated.inputs)
+        evaluation = _evaluate(recipe, ledger, evaluated, holdout)
+    for note in evaluation.notes:
+        console.warn(note)
+    stability = _stability(recipe, ledger, evaluated, holdout, evaluation)
     shipped = evaluated
     if recipe.settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
             shipped = recipe.fit(ledger, dates.observed_until, kind=evaluated.purchase.params_class.kind)
         _note_models(shipped)
-    figures = _figures(evaluation, evaluated, shipped)
     with console.step("Judge the intervals at the cut-off and at earlier origins"):
         intervals = judged_intervals(recipe, ledger, evaluated)
     console.note(intervals.words)
     choice = compared(recipe, evaluated, shipped, holdout)
-    judged = {"cutoff": dates.cutoff.isoformat(), "until": dates.holdout_end.isoformat(), "figures": figures}
+    figures = _figures(evaluation, evaluated, shipped)
+    judged = {
+        "cutoff": dates.cutoff.isoformat(),
+        "until": dates.holdout_end.isoformat(),
+        "level": recipe.evaluation.level,
+        "figures": figures,
+    }
     bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": judged})
+    tables = {
+        **evaluation.tables,
+        "metrics": evaluation.metrics,
+        "differences": evaluation.differences,
+        **intervals.tables,
+        **(choice.tables if choice else {}),
+        **({"churn_stability": stability.table} if stability else {}),
+    }
+    card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, _shown(tables))
     with console.step(f"Record the run in {recipe.store.uri}"):
-        recorded = _record(recipe, started, ledger, bundle, figures, evaluation, holdout, intervals, choice)
-    _show(recipe.store, recorded, evaluation, bundle)
+        recorded = _record(recipe, started, ledger, bundle, figures, tables, holdout, choice, card)
+    _show(recipe, recorded, evaluation, bundle)
+
+
+def _evaluate(recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.DataFrame) -> HoldoutEvaluation:
+    dates, unit = recipe.dates, recipe.settings.time_unit
+    return evaluate_holdout(
+        evaluated.bundle,
+        holdout,
+        daily_counts(ledger.transactions, dates.cutoff, dates.holdout_end),
+        evaluated.hiatus,
+        evaluated.base_rate,
+        purchase=evaluated.purchase,
+        spend=evaluated.spend,
+        candidates=evaluated.rivals,
+        slices=customer_groups(ledger, holdout, dates.cutoff, unit, recipe.evaluation.slices),
+        judging=recipe.evaluation.judging,
+        seed=recipe.settings.seed,
+    )
+
+
+def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """What moves the scores of everyone, as a card shows it."""
+    if "drivers" not in tables:
+        return None
+    everyone = tables["drivers"].query("segment == 'all'")
+    return everyone[["driver", "share", "strength", "strength_low", "strength_high", "leading_feature"]]
+
+
+def _stability(
+    recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.DataFrame, evaluation: HoldoutEvaluation
+) -> Stability | None:
+    if not recipe.evaluation.n_cutoffs:
+        return None
+    with console.step("Fit and judge again at earlier cut-offs"):
+        stability = judged_before(recipe, ledger, evaluated, holdout, evaluation)
+    console.note(stability.words if stability else "")
+    return stability
 
 
 def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
@@ -92,14 +149,6 @@ def _refuse_dates(ledger: Ledger, dates: Dates) -> None:
         raise DateError(message)
 
 
-def _holdout(ledger: Ledger, dates: Dates, bundle: Bundle) -> pd.DataFrame:
-    split = calibration_holdout(ledger.transactions, dates.cutoff, dates.horizon_days, bundle.time_unit)
-    future = split.table.select("customer_id", "frequency_holdout", "spend_holdout")
-    known = model_input(ledger.tables, dates.cutoff, bundle.time_unit, bundle.inputs)
-    frame: pd.DataFrame = known.inner_join(future, "customer_id").order_by("customer_id").execute()
-    return frame
-
-
 def _figures(evaluation: HoldoutEvaluation, evaluated: Fit, shipped: Fit) -> dict[str, float]:
     figures = {f"holdout.{name}": value for name, value in evaluation.figures().items()}
     for stage, fit in (("evaluated", evaluated), ("registered", shipped)):
@@ -115,16 +164,13 @@ def _record(
     ledger: Ledger,
     bundle: Bundle,
     figures: dict[str, float],
-    evaluation: HoldoutEvaluation,
+    tables: dict[str, pd.DataFrame],
     holdout: pd.DataFrame,
-    intervals: Intervals,
     choice: Comparison | None,
+    card: ModelCard,
 ) -> RecordedModel:
     dates = recipe.dates
     no_scores = pd.DataFrame(columns=list(SCORES.names))
-    tables = page.ReportTables(
-        **evaluation.tables, metrics=evaluation.metrics, scores=no_scores, facts={}, certificate={}
-    )
     tags = {
         "patronage.ledger": f"{ledger.name}: {ledger.account}",
         "patronage.evaluated_on": f"{dates.cutoff} to {dates.holdout_end} ({dates.horizon_days} days)",
@@ -132,18 +178,15 @@ def _record(
         "patronage.purchase": bundle.purchase.kind,
     }
     with tempfile.TemporaryDirectory() as folder:
-        page.write_pngs(page.charts(tables), Path(folder) / "figures")
+        drawn = page.ReportTables(**tables, scores=no_scores, facts={}, certificate={}, level=recipe.evaluation.level)
+        page.write_pngs(page.charts(drawn), Path(folder) / "figures")
+        write_card(card, Path(folder) / "card")
         record = TrainingRecord(
             name=recipe.settings.run_name or f"{ledger.name}-{bundle.purchase.kind}-{recipe.settings.model_engine}",
             started=started,
             config=recipe.config,
             metrics=figures,
-            tables={
-                **evaluation.tables,
-                "metrics": evaluation.metrics,
-                **intervals.tables,
-                **(choice.tables if choice else {}),
-            },
+            tables=tables,
             figures=Path(folder) / "figures",
             bundle_folder=write_bundle(bundle, Path(folder) / "bundle"),
             dataset=holdout[list(bundle.inputs.names)],
@@ -152,6 +195,8 @@ def _record(
             dataset_digest=ledger.digest,
             tags=tags,
             candidates=choice.records if choice else (),
+            card=Path(folder) / "card",
+            description=card_summary(card),
         )
         return record_training(recipe.store, record)
 
@@ -163,21 +208,29 @@ def _note_models(fit: Fit) -> None:
         console.note(certificate.words())
 
 
-def _show(store: TrackingStore, recorded: RecordedModel, evaluation: HoldoutEvaluation, bundle: Bundle) -> None:
-    figures, sentences = evaluation.figures(), verdicts(evaluation.metrics)
+def _show(recipe: Recipe, recorded: RecordedModel, evaluation: HoldoutEvaluation, bundle: Bundle) -> None:
+    store, level = recipe.store, recipe.evaluation.level
+    figures = evaluation.figures()
+    sentences = verdicts(evaluation.metrics, evaluation.differences, level)
     for task, metrics in SHOWN.items():
         models = evaluation.metrics.query("task == @task")["model"].unique()
         rows = [
-            [model, *(f"{figures.get(f'{task}.{model}.{metric}', float('nan')):.4f}" for metric in metrics)]
+            [
+                model_title(model),
+                *(f"{figures.get(f'{task}.{model}.{metric}', float('nan')):.4f}" for metric in metrics),
+            ]
             for model in models
         ]
-        console.results(f"Holdout: {task}", [task, *metrics], rows)
+        console.results(f"Holdout: {task}", [task, *map(metric_title, metrics)], rows)
         console.note(sentences[task])
+    if (money := evaluation.tables.get("campaign_profit")) is not None:
+        console.note(campaign_words(money, level))
     version = f"{store.registered_model}/{recorded.version}"
     aliases = ", ".join(f"@{alias}" for alias in recorded.aliases)
     rows = [
         ["model", f"{version} ({aliases}), as of {bundle.as_of}"],
         ["run", recorded.run_id],
+        ["model card", f"{MARKDOWN} and {HTML} among its artifacts"],
         ["look at it", f"mlflow ui --backend-store-uri {store.uri}"],
         ["next", f"patronage score model=models:/{version}"],
     ]

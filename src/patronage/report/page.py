@@ -14,9 +14,11 @@ from markupsafe import Markup
 
 from patronage import schema
 from patronage.evaluation.trust import trust_in_words
-from patronage.evaluation.verdict import verdicts
+from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.files import written_whole
 from patronage.report import charts as drawing
+from patronage.report import churn_charts as judging
+from patronage.report import churn_tables as churn
 from patronage.report import diagnostics as diagnosing
 from patronage.report.readings import DASH, READINGS, figure, percent, read_model_choice, top_share
 from patronage.report.tables import SCHEMAS
@@ -24,6 +26,29 @@ from patronage.report.tables import ReportTables as ReportTables
 
 _OF_CUSTOMERS = ("clv_deciles", "frequency_recency", "mixing")
 """Charts of what the model says, where nothing came to hold it against."""
+
+
+_DRIVERS = (
+    "Mean absolute contribution to the log odds of churn, with intervals by resampling customers. What the model goes "
+    "by is not what makes customers leave: that takes an experiment."
+)
+_WIN_LOSS = (
+    "Effects run from -1 to 1. Cliff's delta of a number: the chance that one who left has more than one who stayed, "
+    "less that of the reverse. Of text: the difference of the shares."
+)
+_LIFT = "Lift 1 is chance; the last column is the share of all who left that a list holds. Intervals by customer."
+_MONEY = (
+    "The best share of customers to contact in each order, with the costs of evaluation.campaign and each customer's "
+    "own value if kept. The last column takes off what choosing the share with hindsight adds."
+)
+_SLICES = (
+    "A dash where fewer than ten of a group left or stayed. A group whose predicted and actual shares lie apart is "
+    "misjudged."
+)
+_BRIER = (
+    "Reliability (0 is best) is what calibration loses, resolution (more is better) what telling customers apart wins; "
+    "uncertainty is the same for all."
+)
 
 
 def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
@@ -37,6 +62,7 @@ def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
     days = partial(drawing.deciles_chart, title="Purchases by decile: actual and model", unit="purchase days")
     value = partial(drawing.deciles_chart, title="Value by decile: actual and model", unit=tables.money)
     spend = partial(diagnosing.spend_fit_chart, unit=tables.money)
+    profit = partial(judging.profit_chart, unit=tables.money)
     plan: dict[str, tuple[Callable[[pd.DataFrame], drawing.AnyChart], pd.DataFrame | None]] = {
         "tracking": (drawing.tracking_chart, tables.tracking),
         "frequency": (drawing.frequency_chart, tables.frequency),
@@ -45,6 +71,9 @@ def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
         "value_deciles": (value, tables.value_deciles),
         "churn_calibration": (drawing.churn_calibration_chart, tables.churn_calibration),
         "churn_gain": (drawing.gain_chart, tables.churn_gain),
+        "churn_lift": (judging.lift_chart, tables.churn_lift),
+        "profit_curve": (profit, tables.profit_curve),
+        "churn_stability": (judging.stability_chart, tables.churn_stability),
         "spend_fit": (spend, tables.spend_fit),
         "clv_deciles": (drawing.clv_decile_chart, tables.scores),
         "frequency_recency": (diagnosing.frequency_recency_chart, tables.frequency_recency),
@@ -98,12 +127,15 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
         headlines=headline_figures(tables),
         held=[figure for figure in drawn if figure["stem"] not in _OF_CUSTOMERS],
         told=[figure for figure in drawn if figure["stem"] in _OF_CUSTOMERS],
-        empty=[name for name in SCHEMAS if (table := getattr(tables, name)) is not None and len(table) == 0],
+        empty=_without_rows(tables),
         certificates=certificate_tables(tables.certificate),
         choice=choice_table(tables.model_choice),
         intervals=interval_rows(tables.intervals, tables.backtest),
         parameters=parameter_rows(tables.parameters),
-        metrics=metric_tables(tables.metrics),
+        metrics=metric_tables(tables.metrics, tables.differences, tables.level),
+        churn=churn_sections(tables),
+        level=f"{100 * tables.level:g}\u00a0%",
+        leaks=None if tables.leaks is None else tables.leaks.to_dict("records"),
         valuable=valuable,
         at_risk=at_risk,
         money=tables.money,
@@ -112,6 +144,12 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
     )
     with written_whole(path) as unfinished:
         unfinished.write_text(html, encoding="utf-8")
+
+
+def _without_rows(tables: ReportTables) -> list[str]:
+    """Names of the tables that are there and have nothing to show; that there are no leaks is told by itself."""
+    given = {name: getattr(tables, name) for name in SCHEMAS if name not in ("leaks", "differences")}
+    return [name for name, table in given.items() if table is not None and len(table) == 0]
 
 
 def headline_figures(tables: ReportTables) -> list[tuple[str, str]]:
@@ -130,18 +168,43 @@ def headline_figures(tables: ReportTables) -> list[tuple[str, str]]:
     ]
 
 
-def metric_tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Arrange the metrics in one table a task: its columns ``models``, its ``rows`` (metric, values), a ``verdict``."""
-    tables, sentences = [], verdicts(metrics)
+def metric_tables(
+    metrics: pd.DataFrame, differences: pd.DataFrame | None = None, level: float = 0.95
+) -> list[dict[str, Any]]:
+    """Arrange the metrics in one table a task.
+
+    Returns
+    -------
+    list of dict
+        task; models, the columns; rows, each a metric and (value, interval) for every model; verdict, in words; and
+        compared, a table of how far the model and each rival are apart, or None.
+    """
+    tables, sentences = [], verdicts(metrics, differences, level)
     for task, part in metrics.groupby("task", sort=False):
-        cells = part.drop_duplicates(["metric", "model"]).set_index(["metric", "model"])["value"].astype(float)
+        told = part.drop_duplicates(["metric", "model"]).to_dict("records")
+        cells = {(row["metric"], row["model"]): churn.value_cell(row) for row in told}
         models = part["model"].unique().tolist()
         rows = [
-            (metric, [figure(float(cells.get((metric, model), math.nan))) for model in models])
+            (metric_title(metric), [cells.get((metric, model), (DASH, "")) for model in models])
             for metric in part["metric"].unique()
         ]
-        tables.append({"task": str(task), "models": models, "rows": rows, "verdict": sentences[str(task)]})
+        table = {"task": str(task), "models": [model_title(model) for model in models], "rows": rows}
+        compared = churn.difference_table(differences, str(task), level)
+        tables.append({**table, "verdict": sentences[str(task)], "compared": compared})
     return tables
+
+
+def churn_sections(tables: ReportTables) -> list[dict[str, Any]]:
+    """Arrange the further tables of the churn model, as far as they are there: title, words, columns and rows."""
+    plan = [
+        ("What moves the scores", _DRIVERS, churn.driver_table(tables.drivers)),
+        ("What separates those who left from those who stayed", _WIN_LOSS, churn.win_loss_table(tables.win_loss)),
+        ("Lists of the riskiest", _LIFT, churn.lift_table(tables.churn_lift)),
+        ("By money", _MONEY, churn.campaign_table(tables.campaign_profit)),
+        ("In parts of the customers", _SLICES, churn.slice_table(tables.churn_slices)),
+        ("The Brier score taken apart", _BRIER, churn.brier_table(tables.brier_parts)),
+    ]
+    return [{"title": title, "words": words, **table} for title, words, table in plan if table]
 
 
 def certificate_tables(certificate: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from patronage.evaluation.churn_money import campaign_words
 from patronage.report.tables import ReportTables
 
 DASH = "—"
@@ -30,6 +31,11 @@ def figure(value: float) -> str:
     if not math.isfinite(value):
         return DASH
     return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}").replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """Write the ends of an interval, nothing if it has none."""
+    return f"{figure(float(low))} to {figure(float(high))}" if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def _there(table: pd.DataFrame | None) -> pd.DataFrame:
@@ -191,6 +197,36 @@ def _read_clv(tables: ReportTables) -> str:
     return f"The most valuable 20 % of customers hold {percent(share)} of the total CLV."
 
 
+def _read_lift(tables: ReportTables) -> str:
+    table = _there(tables.churn_lift)
+    own = table[table["model"] == table["model"].iloc[0]]
+    parts = []
+    for row in own.to_dict("records"):
+        within = interval(row["lift_low"], row["lift_high"])
+        within = f" ({_coverage(tables)} interval {within})" if within else ""
+        parts.append(f"{row['lift']:.2f} times in the riskiest {100 * row['share']:g}\u00a0%{within}")
+    return f"Those who left are more frequent than in general by a factor of {'; '.join(parts)}."
+
+
+def _read_profit(tables: ReportTables) -> str:
+    campaign = _there(tables.campaign_profit)
+    return campaign_words(campaign, tables.level) if len(campaign) else "Profit by the share of customers contacted."
+
+
+def _read_stability(tables: ReportTables) -> str:
+    table = _there(tables.churn_stability)
+    own = table[(table["model"] == "model") & (table["metric"] == "roc_auc")]["value"]
+    return (
+        f"Everything was fitted and judged at {len(own)} cut-offs: the ROC AUC of the model was {own.min():.3f} to "
+        f"{own.max():.3f}. Bars are {_coverage(tables)} intervals. Holdouts that overlap share customers and "
+        "purchases, so they tell less than as many separate ones would."
+    )
+
+
+def _coverage(tables: ReportTables) -> str:
+    return f"{100 * tables.level:g}\u00a0%"
+
+
 READINGS: dict[str, Callable[[ReportTables], str]] = {
     "tracking": _read_tracking,
     "frequency": _read_frequency,
@@ -203,5 +239,8 @@ READINGS: dict[str, Callable[[ReportTables], str]] = {
     "spend_fit": _read_spend_fit,
     "frequency_recency": _read_frequency_recency,
     "mixing": _read_mixing,
+    "churn_lift": _read_lift,
+    "profit_curve": _read_profit,
+    "churn_stability": _read_stability,
 }
 """By stem of the chart."""

@@ -27,6 +27,16 @@ SCHEMAS = {
     "model_choice_registered": schema.MODEL_CHOICE,
     "intervals": schema.INTERVALS,
     "backtest": schema.BACKTEST,
+    "differences": schema.DIFFERENCES,
+    "brier_parts": schema.BRIER_PARTS,
+    "churn_lift": schema.CHURN_LIFT,
+    "churn_slices": schema.CHURN_SLICES,
+    "churn_stability": schema.CHURN_STABILITY,
+    "profit_curve": schema.PROFIT_CURVE,
+    "campaign_profit": schema.CAMPAIGN_PROFIT,
+    "leaks": schema.LEAKS,
+    "drivers": schema.DRIVERS,
+    "win_loss": schema.WIN_LOSS,
 }
 
 
@@ -57,6 +67,14 @@ class ReportTables:
         `MODEL_CHOICE` up to the cut-off, the chosen model first, and of the models fitted again.
     intervals, backtest : DataFrame, optional
         `INTERVALS` of the purchase model at the holdout, and `BACKTEST`, the origins they were judged at.
+    differences : DataFrame, optional
+        `DIFFERENCES` of the model and each baseline.
+    brier_parts, churn_lift, churn_slices, churn_stability, profit_curve, campaign_profit, leaks : DataFrame, optional
+        The tables of the churn model's judgement.
+    drivers, win_loss : DataFrame, optional
+        `DRIVERS` and `WIN_LOSS` of the churn model.
+    level : float
+        Coverage of the intervals of all these.
     certificate : mapping of str to mapping
         By part (purchase, spend) what `Certificate.as_dict` gives: model, passed, checks (name, passed, value, words).
 
@@ -84,12 +102,23 @@ class ReportTables:
     model_choice_registered: pd.DataFrame | None = None
     intervals: pd.DataFrame | None = None
     backtest: pd.DataFrame | None = None
+    differences: pd.DataFrame | None = None
+    brier_parts: pd.DataFrame | None = None
+    churn_lift: pd.DataFrame | None = None
+    churn_slices: pd.DataFrame | None = None
+    churn_stability: pd.DataFrame | None = None
+    profit_curve: pd.DataFrame | None = None
+    campaign_profit: pd.DataFrame | None = None
+    leaks: pd.DataFrame | None = None
+    drivers: pd.DataFrame | None = None
+    win_loss: pd.DataFrame | None = None
+    level: float = 0.95
     certificate: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, table in SCHEMAS.items():
             given = getattr(self, name)
-            missing = [column for column in table.names if given is not None and column not in given.columns]
+            missing = [column for column in table.required if given is not None and column not in given.columns]
             if missing:
                 message = f"The table {name} lacks the columns {', '.join(missing)} of its schema."
                 raise ContractError(message, counts=dict.fromkeys(missing, 1))

@@ -70,6 +70,23 @@ METRICS = TableSchema(
         Column("model", "string", "", False, "Which model or baseline."),
         Column("metric", "string", "", False, "Which figure."),
         Column("value", "double", "as the metric", True, "Its value; missing where it is undefined."),
+        Column("low", "double", "as the metric", True, "Lower end of its interval, if it has one.", optional=True),
+        Column("high", "double", "as the metric", True, "Upper end of it.", optional=True),
+    ),
+)
+
+DIFFERENCES = TableSchema(
+    "differences",
+    (
+        Column("task", "string", "", False, "purchases, value or churn."),
+        Column("model", "string", "", False, "Which model."),
+        Column("rival", "string", "", False, "Which baseline or other model it is compared with."),
+        Column("metric", "string", "", False, "Which figure."),
+        Column("difference", "double", "as the metric", True, "The model's less the rival's, on the same customers."),
+        Column("low", "double", "as the metric", True, "Lower end of its interval."),
+        Column("high", "double", "as the metric", True, "Upper end of it."),
+        Column("p_value", "double", "probability", True, "Two-sided, from the resamples."),
+        Column("verdict", "string", "", False, "The model is better, worse, or no difference can be seen: unclear."),
     ),
 )
 

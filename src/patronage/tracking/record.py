@@ -50,6 +50,10 @@ class TrainingRecord:
     tags : mapping of str to str
     candidates : tuple of CandidateRecord
         Models that were compared, each of which becomes a nested run.
+    card : Path, optional
+        Folder of the model card, stored beside the configuration.
+    description : str
+        Of the registered version; the card in short.
     """
 
     name: str
@@ -65,6 +69,8 @@ class TrainingRecord:
     dataset_digest: str
     tags: Mapping[str, str]
     candidates: tuple["CandidateRecord", ...] = ()
+    card: Path | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,8 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
                     table.to_csv(Path(folder) / f"{name}.csv", index=False)
                 mlflow.log_artifacts(folder, TABLES_FOLDER)
             mlflow.log_artifacts(str(record.figures), FIGURES_FOLDER)
+            if record.card is not None:
+                mlflow.log_artifacts(str(record.card))
             for candidate in record.candidates:
                 with mlflow.start_run(experiment_id=experiment_id, run_name=candidate.name, nested=True):
                     mlflow.log_params(dict(candidate.params))
@@ -135,6 +143,9 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
                     mlflow.log_dict(dict(candidate.certificate), "certificate.json")
             info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
         version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
+        if record.description:
+            client = mlflow.tracking.MlflowClient()
+            client.update_model_version(store.registered_model, version, description=record.description)
         return RecordedModel(run_id=run.info.run_id, version=version, aliases=(CHALLENGER, *aliases))
 
 
@@ -172,6 +183,8 @@ def _log_dataset(mlflow: Any, record: TrainingRecord) -> None:
     with warnings.catch_warnings():
         # MLflow offers two sources of the same class for a local path and says that it chooses one of them.
         warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted in multiple ways")
+        # Whole numbers of a customer table are whole numbers on purpose: see `pyfunc.signature`.
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer column")
         dataset = mlflow.data.from_pandas(
             record.dataset,
             source=record.dataset_source,

@@ -1,0 +1,101 @@
+"""The judgement of a customer table's model: that of any churn model, on predictions pooled over folds."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from patronage.evaluation.calibration_metrics import reliability_table
+from patronage.evaluation.churn_judging import ChurnJudgement, judge_churn
+from patronage.evaluation.churn_money import CampaignTerms, campaign_tables
+from patronage.evaluation.judging import Resamples
+from patronage.evaluation.lift import lift_table
+from patronage.evaluation.out_of_fold import BASE_RATE, OutOfFold
+from patronage.evaluation.tables import churn_gain
+from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.schema import CHURN_CALIBRATION, CHURN_LIFT
+
+
+def judge_table(
+    found: OutOfFold,
+    groups: IndexArray,
+    value: FloatArray,
+    campaign: CampaignTerms,
+    resamples: Resamples,
+    *,
+    rng: np.random.Generator,
+    slices: pd.DataFrame | None = None,
+) -> ChurnJudgement:
+    """Judge pooled predictions; groups of rows are resampled whole, with all their predictions.
+
+    Metrics are of all predictions. Lists of customers and sums of money count every row once, by the first of its
+    predictions.
+
+    Parameters
+    ----------
+    found : OutOfFold
+        The model first, then its rivals.
+    groups : ndarray of int, shape (n,)
+        For each row of the table, what it is resampled with.
+    value : ndarray of float64, shape (n,)
+        Money that a customer is worth who stays.
+    campaign : CampaignTerms
+    resamples : Resamples
+    rng : numpy.random.Generator
+    slices : DataFrame, n rows, optional
+        What the figures are told by, as for `judge_churn`.
+
+    Returns
+    -------
+    ChurnJudgement
+        Its tables hold ``folds`` too: the area under the curve of each split.
+    """
+    customers, row = groups[found.row], found.row
+    judgement = judge_churn(
+        found.left, found.probabilities, resamples, rng=rng, customers=customers,
+        slices=None if slices is None else slices.iloc[row].reset_index(drop=True),
+        value=value[row], campaign=campaign,
+    )  # fmt: skip
+    # The base rates of folds differ a little, but rank nobody.
+    ranked = {name: score for name, score in found.probabilities.items() if name != BASE_RATE}
+    once = np.unique(row, return_index=True)[1]
+    left, people = found.left[once], customers[once]
+    scores = {name: score[once] for name, score in ranked.items()}
+    money = campaign_tables(left, scores, value[row[once]], campaign, resamples, rng=rng, customers=people)
+    tables = {
+        **judgement.tables,
+        **money,
+        "churn_gain": churn_gain(found.left, ranked),
+        "churn_calibration": _calibration(found.left, ranked, customers),
+        "churn_lift": _lift(left, scores, people, resamples, rng),
+        "folds": found.by_split,
+    }
+    return replace(judgement, tables=tables)
+
+
+def _calibration(left: FloatArray, scores: Mapping[str, FloatArray], customers: IndexArray) -> pd.DataFrame:
+    """Intervals by customers: several predictions of one are no independent evidence."""
+    tables = [reliability_table(left, score, customers=customers).assign(model=name) for name, score in scores.items()]
+    table = pd.concat(tables, ignore_index=True).rename(columns={"n_rows": "n_customers"})
+    return table[list(CHURN_CALIBRATION.names)]
+
+
+def _lift(
+    left: FloatArray,
+    scores: Mapping[str, FloatArray],
+    customers: IndexArray,
+    resamples: Resamples,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    replicates = max(2, resamples.replicates)
+    tables = [
+        lift_table(left, score, rng=rng, customers=customers, replicates=replicates, level=resamples.level).assign(
+            model=name
+        )
+        for name, score in scores.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)[list(CHURN_LIFT.names)]
+    if not resamples.replicates:
+        table[["lift_low", "lift_high", "gain_low", "gain_high"]] = np.nan
+    return table
