@@ -1,0 +1,112 @@
+"""Which columns of a customer table a model may learn from: those that differ, and give no answer away."""
+
+import numpy as np
+import pandas as pd
+
+from patronage.errors import ContractError
+from patronage.evaluation.leakage import find_leaks
+from patronage.ledger.customer_table import CustomerTable
+from patronage.pipelines import console
+from patronage.runtime.histories import FloatArray
+from patronage.schema import Column, TableSchema
+
+PANEL_COLUMNS = ("customer_id", "cutoff", "churned")
+"""What a panel needs beside the features, which may not be called so."""
+
+MOST_LEVELS = 6
+"""Values of a text column that the description of an input names."""
+
+
+def informative(table: CustomerTable) -> pd.DataFrame:
+    """The features that differ between rows; the others are named and left out.
+
+    Raises
+    ------
+    ContractError
+        If there is none, or one has a name that the models cannot work with.
+    """
+    frame = table.frame
+    idle = {name: "has no value at all" for name, column in table.features.items() if column.type is None}
+    for name in frame:
+        if name not in idle and frame[name].nunique(dropna=False) < 2:
+            idle[str(name)] = "is the same in every row"
+    for name, why in idle.items():
+        console.note(f"{name} {why}: left out")
+    kept = frame.drop(columns=list(idle))
+    if kept.empty:
+        message = f"{table.location} has no column that differs between customers: there is nothing to learn from."
+        raise ContractError(message)
+    _refuse_names(tuple(map(str, kept.columns)))
+    return kept
+
+
+def leaking(table: CustomerTable, frame: pd.DataFrame, left: FloatArray, policy: str, seed: int) -> pd.DataFrame:
+    """Name the columns that give the answer away, and do with them what the policy says.
+
+    Parameters
+    ----------
+    table : CustomerTable
+    frame : DataFrame
+        The features.
+    left : ndarray of float64
+    policy : {"warn", "leave_out", "refuse"}
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        `schema.LEAKS`.
+
+    Raises
+    ------
+    ContractError
+        If the policy is to refuse them, or nothing would be left.
+    """
+    with console.step("Look for columns that give the answer away"):
+        leaks = find_leaks(frame.assign(**table.dates), left, rng=np.random.default_rng(seed), cut_off=table.day)
+    if not len(leaks):
+        console.note("none of them gives the answer away")
+        return leaks
+    rows = [[str(row.column), str(row.kind), str(row.words)] for row in leaks.itertuples()]
+    console.results("Columns that may give the answer away: when were they recorded?", ["column", "sign", "seen"], rows)
+    names = ", ".join(leaks["column"].unique())
+    if policy == "refuse":
+        message = (
+            f"{leaks['column'].nunique()} columns may give the answer away: {names}. Name those that were recorded "
+            "after the fact in ledger.leave_out, or set validation.leaks=warn."
+        )
+        raise ContractError(message)
+    if policy == "leave_out":
+        if not set(frame) - set(leaks["column"]):
+            message = f"All columns may give the answer away ({names}): there is nothing left to learn from."
+            raise ContractError(message)
+        console.note(f"left out: {names}")
+    else:
+        console.warn("they are used all the same; ledger.leave_out leaves out some, validation.leaks=leave_out all")
+    return leaks
+
+
+def inputs_of(table: CustomerTable, frame: pd.DataFrame, features: tuple[str, ...]) -> TableSchema:
+    """The columns that a model reads, described by what was met in training."""
+    return TableSchema("model_input", tuple(_input(table, frame, name) for name in features))
+
+
+def _input(table: CustomerTable, frame: pd.DataFrame, name: str) -> Column:
+    column, values = table.features[name], frame[name]
+    missing = f"; {values.isna().mean():.1%} missing in training" if values.isna().any() else ""
+    if column.type == "string":
+        levels = values.value_counts().index
+        others = f" and {len(levels) - MOST_LEVELS:,} others" if len(levels) > MOST_LEVELS else ""
+        return Column(name, "string", "", True, f"{', '.join(levels[:MOST_LEVELS])}{others}{missing}.")
+    meaning = f"From {values.min():.6g} to {values.max():.6g} in training{missing}."
+    return Column(name, column.type or "double", "", True, meaning)
+
+
+def _refuse_names(features: tuple[str, ...]) -> None:
+    wrong = [name for name in features if name in PANEL_COLUMNS or set(name) & set("[]<") or not name.strip()]
+    if wrong:
+        message = (
+            f"Features may not be called {', '.join(map(repr, wrong))}: {', '.join(PANEL_COLUMNS)} mean something else "
+            "here, and trees know no names with [, ] or <. Rename them in the table, or name them in ledger.leave_out."
+        )
+        raise ContractError(message)

@@ -1,0 +1,132 @@
+"""The recipe of a training on a customer table: every setting checked before the long work."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from patronage.errors import ConfigError
+from patronage.evaluation.churn_money import CampaignTerms
+from patronage.ledger.customer_table import CustomerTable
+from patronage.models.churn.candidate import Candidate, ShippableCandidate
+from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
+from patronage.pipelines.opening import tracking_store
+from patronage.pipelines.recipe import GROUPS, Train
+from patronage.pipelines.settings import built, own_settings, settings_from
+from patronage.pipelines.table_settings import TableDates, Validation, table_reader
+from patronage.schema import PURCHASE_OUTPUTS
+from patronage.tracking.store import TrackingStore
+
+USED = (
+    "ledger", "dates", "engine", "contract", "churn", "evaluation", "validation", "tracking", "seed", "run_name",
+)  # fmt: skip
+"""What of the configuration matters for a table; the rest is not recorded."""
+
+BASELINE = "logistic"
+"""Churn model that every other one is held against."""
+
+NO_HORIZON = 1
+"""What candidates, which want one, are told where nobody knows how far the label looks ahead."""
+
+
+@dataclass(frozen=True)
+class TableRecipe:
+    """A training's configuration, checked.
+
+    Attributes
+    ----------
+    config : dict
+        What matters of it, for the record.
+    horizon_days : int or None
+    read : callable
+        Reads the table and holds it to the contract.
+    """
+
+    config: dict[str, Any]
+    settings: Train
+    horizon_days: int | None
+    validation: Validation
+    evaluation: Evaluation
+    store: TrackingStore
+    read: Callable[[], CustomerTable]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TableRecipe":
+        """Check a configuration.
+
+        Raises
+        ------
+        ConfigError
+            Naming the key.
+        """
+        recipe = cls(
+            config={name: value for name, value in config.items() if name in USED},
+            settings=own_settings(Train, config, "train", GROUPS),
+            horizon_days=settings_from(TableDates, config["dates"], "dates").horizon_days,
+            validation=settings_from(Validation, config["validation"], "validation"),
+            evaluation=settings_from(Evaluation, config["evaluation"], "evaluation"),
+            store=tracking_store(config),
+            read=table_reader(config, lambda source, engine: source.read(engine)),
+        )
+        if config["churn"].get("horizon_days") != recipe.horizon_days:
+            message = "churn.horizon_days is that of the label: set dates.horizon_days alone, or none."
+            raise ConfigError(message)
+        recipe.campaign  # noqa: B018  (refuses costs that do not fit)
+        recipe.candidate()
+        recipe.rivals()
+        return recipe
+
+    @property
+    def campaign(self) -> CampaignTerms:
+        """What an offer to stay costs and brings."""
+        return CampaignTerms(**self.evaluation.campaign.model_dump())
+
+    def candidate(self, features: tuple[str, ...] | None = None) -> ShippableCandidate:
+        """The churn model, not fitted yet; without features only to see whether its settings fit.
+
+        Raises
+        ------
+        ConfigError
+            If a bundle cannot hold it, or it wants features that there are not.
+        """
+        model = self._built(self.config["churn"], features)
+        if not isinstance(model, ShippableCandidate):
+            message = f"A bundle cannot hold the churn model {type(model).__name__}: choose churn=xgboost or logistic."
+            raise ConfigError(message)
+        return model
+
+    def rivals(self, features: tuple[str, ...] | None = None) -> dict[str, Callable[[], Candidate]]:
+        """What it is held against, by name: logistic regression, and ``evaluation.candidates``."""
+        names = list(self.evaluation.candidates)
+        own = str(self.config["churn"].get("_target_"))
+        parts = candidate_parts(names, self.config)
+        if BASELINE not in parts:
+            baseline = candidate_parts([BASELINE], self.config)
+            if baseline[BASELINE]["_target_"] != own:
+                parts = baseline | parts
+        if features is None:
+            for part in parts.values():
+                self._built(part, None)
+        return {name: partial(self._built, part, features) for name, part in parts.items()}
+
+    def _built(self, settings: dict[str, Any], features: tuple[str, ...] | None) -> Candidate:
+        part = deepcopy(settings)
+        asked = part.get("features")
+        if "features" not in part or set(asked or ()) & set(PURCHASE_OUTPUTS):
+            message = (
+                "This churn model goes by purchases, of which a customer table knows nothing: choose churn=xgboost, "
+                "lightgbm, catboost, hist_gradient_boosting or logistic."
+            )
+            raise ConfigError(message)
+        if features is None:
+            part["features"] = ["a column"]
+            part |= {key: None for key in ("monotone_constraints", "interactions") if key in part}
+        elif unknown := [name for name in asked or () if name not in features]:
+            message = f"Unknown churn.features: {', '.join(unknown)}. The table offers: {', '.join(features)}."
+            raise ConfigError(message)
+        else:
+            part["features"] = list(asked or features)
+        part["horizon_days"] = self.horizon_days or NO_HORIZON
+        model: Candidate = built({"churn": part}, "churn")
+        return model

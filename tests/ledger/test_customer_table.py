@@ -1,0 +1,218 @@
+"""A customer table: every row is used or set aside with a reason, and columns are what their values are."""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patronage.errors import ConfigError, ContractError, InputError, SourceError
+from patronage.ledger.churn_labels import read_labels, refuse_one_class
+from patronage.ledger.customer_table import CustomerTableSource
+from patronage.ledger.table_columns import Spelling, read_column
+
+ROWS = [
+    ("a", "12", "29.85", "basic", "Yes"),
+    ("b", "1", " ", "plus", "No"),
+    ("c", "40", "108.15", "", "no"),
+    ("d", "7", "50.00", "plus", "YES"),
+]
+NAMES = ["id", "tenure", "charges", "plan", "left"]
+
+
+def csv(folder, rows=ROWS, names=NAMES, file="t.csv"):
+    path = folder / file
+    lines = [",".join(names), *(",".join(row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def source(path, **settings):
+    return CustomerTableSource(path, **({"label": "left", "customer_id": "id"} | settings))
+
+
+def test_blank_numbers_of_text_are_missing_counted_and_said(tmp_path):
+    table = source(csv(tmp_path)).read()
+    assert table.features["charges"].values.tolist()[:1] == [29.85]
+    assert np.isnan(table.features["charges"].values[1])
+    assert table.notes == ("charges: 1 blank taken as missing",)
+    assert {name: column.type for name, column in table.features.items()} == {
+        "tenure": "long", "charges": "double", "plan": "string",
+    }  # fmt: skip
+
+
+def test_labels_do_not_mind_case_and_are_told_in_words(tmp_path):
+    table = source(csv(tmp_path)).read()
+    assert table.left.tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert table.customer.tolist() == ["a", "b", "c", "d"]
+    assert "left is 'Yes' (1), 'YES' (1)" in table.label_words
+
+
+def test_every_row_in_is_used_or_set_aside_with_its_reasons(tmp_path):
+    bad = [("", "1", "2", "x", "Yes"), ("e", "1", "2", "x", ""), ("", "1", "2", "x", "perhaps")]
+    table = source(csv(tmp_path, ROWS + bad)).read()
+    assert (table.rows_in, len(table), len(table.set_aside)) == (7, 4, 3)
+    assert table.set_aside["reasons"].tolist() == [
+        "customer_id missing", "label missing", "customer_id missing, label unreadable",
+    ]  # fmt: skip
+    assert table.set_aside["source_row"].tolist() == [5, 6, 7]
+    assert table.set_aside["record"].iloc[2].startswith("tenure=1, charges=2")
+    table.write_set_aside(tmp_path / "aside.parquet")
+    assert pq.read_table(tmp_path / "aside.parquet").num_rows == 3
+    with pytest.raises(ContractError, match=r"3 of 7 rows .* were set aside \(42\.9%, at most 10\.0%") as caught:
+        table.require_fit(0.1)
+    assert caught.value.counts["label missing"] == 1
+    table.require_fit(0.5)
+
+
+def test_a_line_that_cannot_be_split_is_set_aside(tmp_path):
+    path = csv(tmp_path)
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write("z,1,2\n")
+    table = source(path).read()
+    assert (table.rows_in, len(table)) == (5, 4)
+    assert table.set_aside["reasons"].iloc[0].startswith("unreadable line")
+
+
+def test_all_kinds_of_places_hold_the_same_table(tmp_path):
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    with duckdb.connect(str(tmp_path / "t.duckdb")) as connection:
+        connection.execute("CREATE TABLE churn AS SELECT * FROM frame")
+    settings = {"label": "left", "customer_id": "id"}
+    read = {
+        "csv": source(csv(tmp_path)).read(),
+        "parquet": source(str(tmp_path / "t.parquet")).read(),
+        "jsonl": source(str(tmp_path / "t.jsonl")).read(),
+        "duckdb": source(str(tmp_path / "t.duckdb"), table="churn").read(),
+        "query": source(str(tmp_path / "t.duckdb"), query="SELECT * FROM churn").read(),
+        "frame": CustomerTableSource(frame=frame, **settings).read(),
+        "arrow": CustomerTableSource(frame=pq.read_table(tmp_path / "t.parquet"), **settings).read(),
+    }
+    expected = read["csv"].frame
+    for name, table in read.items():
+        by_customer = table.frame.set_axis(table.customer.to_numpy()).sort_index().reset_index(drop=True)
+        pd.testing.assert_frame_equal(by_customer[expected.columns], expected, obj=name)
+
+
+def test_a_table_without_ids_names_customers_by_their_row(tmp_path):
+    table = source(csv(tmp_path), customer_id=None, leave_out=["id"]).read()
+    assert table.customer.tolist() == ["1", "2", "3", "4"]
+    assert "number of their row" in table.notes[-1]
+
+
+def test_mixed_values_of_a_frame_are_text(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2], "mixed": [3, "three"], "left": [True, False]})
+    table = CustomerTableSource(frame=frame, label="left", customer_id="id").read()
+    assert table.features["mixed"].values.tolist() == ["3", "three"]
+    assert table.left.tolist() == [1.0, 0.0]
+
+
+def test_infinite_numbers_are_missing_and_counted():
+    column = read_column(pd.Series([1.0, np.inf, -np.inf, np.nan]))
+    assert column.taken_as_missing == {"infinite": 2}
+    assert np.isnan(column.values.to_numpy()[1:]).all()
+
+
+def test_dates_are_no_features(tmp_path):
+    frame = pd.DataFrame({"id": ["a", "b"], "since": ["2020-01-31", "2021-05-01"], "x": [1, 2], "left": ["yes", "no"]})
+    frame["signed"] = pd.to_datetime(frame["since"])
+    table = CustomerTableSource(frame=frame, label="left", customer_id="id").read()
+    assert list(table.features) == ["x"]
+    assert sorted(table.dates) == ["signed", "since"]
+
+
+def test_codes_stay_text_and_decimal_commas_are_read():
+    assert read_column(pd.Series(["007", "12"]), "text").values.tolist() == ["007", "12"]
+    german = Spelling(decimal=",", thousands=".")
+    assert read_column(pd.Series(["1.234,50", "2"]), "whatever", german).values.tolist() == [1234.5, 2.0]
+    assert read_column(pd.Series(["1.5", "2,5"]), "number", Spelling(decimal=",")).taken_as_missing == {"no number": 1}
+
+
+def test_nearly_all_numbers_make_a_column_of_numbers_and_some_do_not():
+    nearly = read_column(pd.Series(["1"] * 99 + ["n/a"]))
+    assert (nearly.type, nearly.taken_as_missing) == ("double", {"no number": 1})
+    assert read_column(pd.Series(["1"] * 9 + ["n/a"])).type == "string"
+    told = read_column(pd.Series(["1"] * 9 + ["n/a"]), "whatever", Spelling(("n/a",)))
+    assert (told.type, told.taken_as_missing) == ("double", {"blank": 1})
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text(max_size=4), st.floats(), st.integers(-99, 99), st.booleans()), max_size=9)
+)
+def test_any_column_is_read_whole(values):
+    column = read_column(pd.Series(values, dtype=object))
+    assert len(column.values) == len(values)
+    if column.type in ("long", "double"):
+        assert not np.isinf(column.values).any()
+    if column.type == "string":
+        assert all(value is None or isinstance(value, str) for value in column.values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"label": None}, ConfigError, "ledger.label is not set"),
+        ({"label": "gone"}, ContractError, r"ledger.label: gone.*It has: id, tenure"),
+        ({"leave_out": ["nope"], "numbers": ["nor this"]}, ContractError, "leave_out: nope; ledger.numbers: nor this"),
+        ({"left": "maybe"}, ContractError, r"No value of the label left.*'Yes'"),
+        ({"left": "yes", "stayed": "yes"}, ConfigError, "both name yes"),
+        ({"numbers": ["plan"], "texts": ["plan"]}, ConfigError, "both name plan"),
+        ({"leave_out": ["tenure", "charges", "plan"]}, ContractError, "no column left to learn from"),
+        ({"file_format": "xlsx"}, ConfigError, "file_format must be one of csv"),
+        ({"table": "a", "query": "b"}, ConfigError, "exclude one another"),
+        ({"path": "nowhere.csv"}, SourceError, "does not exist"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(tmp_path, settings, error, words):
+    path = settings.pop("path", None) or csv(tmp_path)
+    with pytest.raises(error, match=words):
+        source(path, **settings).read()
+
+
+def test_a_header_without_rows_is_refused(tmp_path):
+    table = source(csv(tmp_path, [], ["id", "x", "left"]), left="yes")
+    with pytest.raises((SourceError, ContractError)):
+        table.read().require_fit(1.0)
+
+
+def test_it_is_no_ledger_of_transactions(tmp_path):
+    with pytest.raises(ConfigError, match="not a ledger of transactions"):
+        _ = source(csv(tmp_path)).tables
+
+
+def test_values_that_do_not_speak_for_themselves_have_to_be_named():
+    column = pd.Series(["Churned", "Stayed", "Joined", None])
+    assert read_labels(column).left[:2].tolist() == [1.0, 0.0]
+    assert read_labels(column).unreadable.tolist() == [False, False, True, False]
+    told = read_labels(column, ["churned"])
+    assert (told.left[:3].tolist(), told.missing.tolist()) == ([1.0, 0.0, 0.0], [False, False, False, True])
+
+
+def test_one_class_is_refused_in_words():
+    labels = read_labels(pd.Series(["no", "no"]))
+    with pytest.raises(InputError, match=r"0 of 2 customers left.*stayed is 'no' \(2\)"):
+        refuse_one_class(labels.left, labels.words)
+
+
+def test_scoring_needs_no_label_and_takes_the_types_of_the_model(tmp_path):
+    path = csv(tmp_path, [("a", "12", "x", "5")], ["id", "tenure", "charges", "plan"])
+    table = source(path).read_unlabelled({"plan": "string", "charges": "double", "tenure": "long"})
+    assert table.left is None
+    assert table.features["plan"].values.tolist() == ["5"]
+    assert np.isnan(table.features["charges"].values[0])
+    assert table.notes == ("charges: 1 no number taken as missing",)
+    with pytest.raises(ContractError, match="lacks the column"):
+        source(path).read_unlabelled({"unheard_of": "double"})
+
+
+def test_snapshots_are_days_and_rows_without_one_are_set_aside(tmp_path):
+    rows = [("a", "2024-01-31", "1", "yes"), ("a", "2024-02-29 10:00:00", "2", "no"), ("b", "soon", "3", "no")]
+    table = source(csv(tmp_path, rows, ["id", "day", "x", "left"]), snapshot="day").read()
+    assert table.day.dt.strftime("%Y-%m-%d").tolist() == ["2024-01-31", "2024-02-29"]
+    assert table.set_aside["reasons"].tolist() == ["snapshot unreadable"]
