@@ -295,9 +295,9 @@ def maximise(
             break
     if not converged:
         nearest = min(made, key=lambda one: one[0].gradient_norm, default=None)
+        of_model = f" of {objective.model}" if objective.model else ""
         message = (
-            f"The likelihood{f' of {objective.model}' if objective.model else ''} has no maximum that could be reached: "
-            "the gradient should fall below "
+            f"The likelihood{of_model} has no maximum that could be reached: the gradient should fall below "
             f"{GRADIENT_TOLERANCE:.0e}, "
             + (_reached(objective, nearest[0]) if nearest else "and no start was given.")
             + " Use a simpler model, more customers, or priors on the parameters that run away."

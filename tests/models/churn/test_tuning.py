@@ -1,5 +1,6 @@
 """Tuning: the best of a known landscape is found, hopeless trials stop, and a search can go on."""
 
+import subprocess
 import sys
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from patronage.errors import ConfigError, FitError, OutputError
 from patronage.models.churn.logistic import LogisticRegressionClassifier
 from patronage.models.churn.tuning import Budget, Setting, later_log_loss, tune
+from patronage.models.churn.tuning_storage import study_name
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -65,19 +67,131 @@ def test_another_search_is_not_mixed_in(tmp_path):
     assert len(tune(PANEL.assign(churned=0), SPACE, bowl, Budget(trials=3), storage=file, study="new").trials) == 3
 
 
-def test_an_interrupted_trial_is_tried_again(tmp_path):
-    """A search that is cut off in its third trial keeps two, and the next call does the rest of the budget."""
-    file, calls = tmp_path / "tuning.db", []
+def interrupted(calls):
+    """A bowl in two steps whose call of a number is cut off, after its first step."""
 
-    def cut_off(panel, settings, report):
+    def objective(panel, settings, report):
         calls.append(settings)
-        if len(calls) == 3:
+        report(0, bowl(panel, settings, report))
+        if len(calls) in (5, 13):
             raise KeyboardInterrupt
+        report(1, bowl(panel, settings, report))
         return bowl(panel, settings, report)
 
-    with pytest.raises(KeyboardInterrupt):
-        tune(PANEL, SPACE, cut_off, Budget(trials=6), storage=file)
-    assert tune(PANEL, SPACE, cut_off, Budget(trials=6), storage=file).trials["value"].notna().sum() >= 5
+    return objective
+
+
+def test_a_search_that_is_cut_off_goes_on_as_if_nothing_had_been(tmp_path):
+    """Two trials are cut off, one at random and one proposed by the sampler; the result is that of one go."""
+    at_one_go = tune(PANEL, SPACE, interrupted([None] * 99), Budget(trials=16), seed=3).trials
+    calls = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tune(PANEL, SPACE, interrupted(calls), Budget(trials=16), seed=3, storage=tmp_path / "tuning.db")
+    found = tune(PANEL, SPACE, interrupted(calls), Budget(trials=16), seed=3, storage=tmp_path / "tuning.db").trials
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), at_one_go.drop(columns="seconds"))
+    assert calls[4] == calls[5]
+    assert calls[12] == calls[13]
+
+
+def test_a_process_that_was_killed_leaves_its_trials(tmp_path):
+    """A kill leaves a trial that seems to run; it is not waited for, and not counted."""
+    program = f"""
+import os
+from patronage.models.churn.tuning import Budget, Setting, tune
+calls = []
+def objective(panel, settings, report):
+    calls.append(settings)
+    if len(calls) == 4:
+        os._exit(9)
+    return settings["depth"]
+import pandas as pd
+panel = pd.DataFrame({{"customer_id": ["a"], "churned": [1]}})
+tune(panel, {{"depth": Setting(1, 60)}}, objective, Budget(trials=6), storage={str(tmp_path / "tuning.db")!r})
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    space = {"depth": Setting(1, 60)}
+    found = tune(PANEL, space, lambda *given: given[1]["depth"], Budget(trials=6), storage=tmp_path / "tuning.db")
+    at_one_go = tune(PANEL, space, lambda *given: given[1]["depth"], Budget(trials=6))
+    assert found.trials["depth"].tolist() == at_one_go.trials["depth"].tolist()
+    assert found.trials["number"].tolist() == list(range(6))
+
+
+def test_one_search_at_a_time_works_on_a_study(tmp_path):
+    file = tmp_path / "tuning.db"
+
+    def meanwhile(panel, settings, report):
+        with pytest.raises(OutputError, match="Another search works on the study 'churn'"):
+            tune(PANEL, SPACE, bowl, Budget(trials=1), storage=file)
+        return tune(PANEL, SPACE, bowl, Budget(trials=1), storage=file, study="other").value
+
+    assert len(tune(PANEL, SPACE, meanwhile, Budget(trials=1), storage=file).trials) == 1
+
+
+def test_settings_in_use_are_tried_first(tmp_path):
+    start = {"depth": 3, "rate": 0.1, "kind": "steep"}
+    found = tune(PANEL, SPACE, bowl, Budget(trials=4), start=start, storage=tmp_path / "tuning.db")
+    assert found.trials.loc[0, list(SPACE)].to_dict() == start
+    assert (found.best, found.value) == (start, 0.0)
+    assert found.trials["rate"].is_unique
+
+
+def test_the_largest_value_may_be_the_best():
+    found = tune(PANEL, SPACE, lambda *given: -bowl(*given), Budget(trials=30), direction="maximize", seed=1)
+    assert found.value == found.trials["value"].max()
+    assert found.best["depth"] == 3
+
+
+def test_trials_are_told_as_they_end(tmp_path):
+    told = []
+    for trials in (2, 3):
+        tune(
+            PANEL, SPACE, bowl, Budget(trials=trials), storage=tmp_path / "tuning.db",
+            after_trial=lambda ended: told.append([trial.number for trial in ended]),
+        )  # fmt: skip
+    assert told == [[], [0], [0, 1], [0, 1], [0, 1, 2]]
+
+
+def test_a_study_is_of_what_it_began_with(tmp_path):
+    """With facts of its own, not the panel but these decide."""
+    file = tmp_path / "tuning.db"
+    tune(PANEL, SPACE, bowl, Budget(trials=1), storage=file, facts={"question": "a"})
+    assert len(
+        tune(PANEL.assign(churned=0), SPACE, bowl, Budget(trials=2), storage=file, facts={"question": "a"}).ended
+    )
+    with pytest.raises(ConfigError, match="another question"):
+        tune(PANEL, SPACE, bowl, Budget(trials=3), storage=file, facts={"question": "b"})
+
+
+def test_names_of_studies(tmp_path):
+    file = tmp_path / "tuning.db"
+    assert study_name(file, "shop", anew=True) == "shop"
+    for expected in ("shop", "shop-2", "shop-3"):
+        tune(PANEL, SPACE, bowl, Budget(trials=1), storage=file, study=study_name(file, "shop", anew=True))
+        assert study_name(file, "shop", anew=False) == expected
+
+
+def test_storages_that_cannot_be(tmp_path):
+    (tmp_path / "text.db").write_text("This is no database, but it is long enough to be taken for one. " * 20)
+    wrong = {
+        tmp_path / "text.db": "not a database",
+        "nonsense://somewhere": "nonsense",
+        "postgresql+psycopg://me:secret@127.0.0.1:1/studies": "127.0.0.1",
+    }
+    for storage, message in wrong.items():
+        with pytest.raises(OutputError, match=message) as raised:
+            tune(PANEL, SPACE, bowl, Budget(trials=1), storage=storage)
+        assert "secret" not in str(raised.value)
+
+
+def test_what_a_setting_holds():
+    assert Setting(1, 6).holds(6)
+    assert not Setting(1, 6).holds(2.5)
+    assert not Setting(1, 6).holds(None)
+    assert Setting(0.5, 1.0).holds(1)
+    assert not Setting(0.5, 1.0).holds(0.4)
+    assert Setting(choices=("a", None)).holds(None)
+    assert not Setting(choices=(1, 2)).holds(True)
 
 
 def test_hopeless_trials_are_stopped():
@@ -146,6 +260,7 @@ def test_settings_are_judged_on_later_cutoffs_of_others(panel_of):
         ({"choices": ()}, "either a range"),
         ({"low": 2, "high": 1}, "from low up to high"),
         ({"low": 0.0, "high": 1.0, "log": True}, "above 0 if it is log"),
+        ({"choices": ([1, 2], [3])}, r"Choices are text, numbers.*got \[1, 2\]"),
     ],
 )
 def test_settings_that_cannot_be(arguments, message):

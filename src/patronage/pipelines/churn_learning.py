@@ -1,0 +1,133 @@
+"""What a churn classifier learns from: its settings with the columns that a ledger offers, and panels of the ledger."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from patronage.errors import ConfigError
+from patronage.features.model_input import input_schema
+from patronage.ledger.opening import Ledger
+from patronage.models.base import histories_of
+from patronage.models.churn.candidate import Candidate
+from patronage.models.churn.panel import churn_panel
+from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
+from patronage.models.purchase.model import PurchaseModel
+from patronage.pipelines.settings import Dates, Features, Panel, built, settings_from
+from patronage.runtime.scorer import told_by_purchases
+from patronage.runtime.time_unit import TimeUnit
+from patronage.schema import PURCHASE_OUTPUTS, SUMMARY, TableSchema
+from patronage.summary.customer_summary import summarise
+
+
+@dataclass(frozen=True)
+class ChurnLearning:
+    """The parts of a configuration that a churn classifier depends on, checked.
+
+    Attributes
+    ----------
+    config : dict
+        Of `patronage train`.
+    """
+
+    config: dict[str, Any]
+    dates: Dates
+    features: Features
+    panel: Panel
+    time_unit: TimeUnit
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ChurnLearning":
+        """Check the parts of a configuration.
+
+        Raises
+        ------
+        ConfigError
+            Naming the key.
+        """
+        dates = settings_from(Dates, config["dates"], "dates")
+        built(config, "purchase")
+        churn: Candidate = built(config, "churn")
+        if churn.horizon_days != dates.horizon_days:
+            message = (
+                f"The churn model looks {churn.horizon_days} days ahead and dates.horizon_days is "
+                f"{dates.horizon_days}: all scores look equally far ahead. Set dates.horizon_days alone."
+            )
+            raise ConfigError(message)
+        return cls(
+            config=config,
+            dates=dates,
+            features=settings_from(Features, config["features"], "features"),
+            panel=settings_from(Panel, config["panel"], "panel"),
+            time_unit=TimeUnit(config["time_unit"]),
+        )
+
+    def inputs(self, ledger: Ledger) -> TableSchema:
+        """Columns that the ledger and the groups of features offer."""
+        return input_schema(ledger.tables, self.features.groups)
+
+    def part(self, inputs: TableSchema) -> dict[str, Any]:
+        """The settings of the churn model, told which columns there are if the configuration does not name any.
+
+        Raises
+        ------
+        ConfigError
+            If they name columns that there are not.
+        """
+        offered = (*inputs.names, *PURCHASE_OUTPUTS)
+        left_out = {*SUMMARY.names, *self.features.leave_out}
+        every = [name for name in inputs.names if name not in left_out]
+        if self.features.purchase_model:
+            every += PURCHASE_OUTPUTS
+        part: dict[str, Any] = deepcopy(self.config["churn"])
+        for place in (part, part.get("trees", {})):
+            if "features" in place:
+                place["features"] = place["features"] or every
+        unknown = [name for name in candidate(part).features if name not in offered]
+        if unknown:
+            message = (
+                f"Unknown churn.features: {', '.join(unknown)}. This ledger and features.groups offer: "
+                f"{', '.join(offered)}."
+            )
+            raise ConfigError(message)
+        return part
+
+    def rows(
+        self, ledger: Ledger, cutoffs: Sequence[date], inputs: TableSchema, features: Sequence[str]
+    ) -> pd.DataFrame:
+        """Customers at some cut-offs: features, labels, and what a purchase model fitted there tells, if it is asked.
+
+        Raises
+        ------
+        DateError
+            If no customer is known at a cut-off.
+        """
+        panel = churn_panel(ledger.tables, cutoffs, self.dates.horizon_days, self.time_unit, inputs)
+        if not set(features) & set(PURCHASE_OUTPUTS):
+            return panel
+        horizon = self.time_unit.from_days(self.dates.horizon_days)
+        parts = []
+        for cutoff, rows in panel.groupby("cutoff", sort=False):
+            histories = summarise(
+                ledger.transactions, as_of=pd.Timestamp(str(cutoff)).date(), time_unit=self.time_unit
+            ).histories()
+            purchase: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
+            fitted = purchase.fit(histories, weights=histories["n_customers"])
+            params = (fitted.best if isinstance(fitted, Candidates) else fitted).to_params()
+            parts.append(rows.assign(**told_by_purchases(params, histories_of(rows), horizon)))
+        return pd.concat(parts)
+
+
+def candidate(part: Mapping[str, Any]) -> Candidate:
+    """The churn model of some settings, not yet fitted.
+
+    Raises
+    ------
+    ConfigError
+        If a setting does not fit.
+    """
+    model: Candidate = built({"churn": dict(part)}, "churn")
+    return model
