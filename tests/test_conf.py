@@ -13,19 +13,23 @@ from omegaconf import DictConfig, OmegaConf
 from patronage.cli import COMMANDS, main
 from patronage.ledger.worlds.settings import World, world_from
 from patronage.paths import conf_folder
+from patronage.pipelines.evaluation_settings import Evaluation
 from patronage.pipelines.opening import LedgerContract
 from patronage.pipelines.settings import Backtest, Dates, Features, Panel, Tracking, built, plain, settings_from
+from patronage.pipelines.table_settings import TableDates, Validation, is_customer_table
 from patronage.value.lifetime import value_terms
 
 CONF = conf_folder()
 OPTIONS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
 PARTS = [option for option in OPTIONS if option[0] in ("ledger", "identity", "purchase", "spend", "churn")]
 CHECKED = {
-    "backtest": Backtest, "contract": LedgerContract, "dates": Dates, "features": Features, "panel": Panel,
-    "tracking": Tracking,
+    "backtest": Backtest, "contract": LedgerContract, "dates": Dates, "evaluation": Evaluation, "features": Features,
+    "panel": Panel, "tracking": Tracking, "validation": Validation,
 }  # fmt: skip
 GIVEN = {
     ("ledger", "files"): ["ledger.path=sales.csv"],
+    ("ledger", "customer_table"): ["ledger.path=customers.csv"],
+    ("experiment", "telco"): ["ledger.path=telco.csv"],
     ("dates", "files"): [
         "ledger=files", "ledger.path=a.csv",
         "dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_until=2023-12-31",
@@ -63,6 +67,7 @@ def test_every_group_is_covered():
         "world",
         "costs",
         "segments",
+        "tuning",
         *CHECKED,
         *parts,
     }
@@ -126,10 +131,12 @@ def test_value_terms_are_valid(option):
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "experiment"])
 def test_experiment_composes_changes_something_and_fits(option):
-    usual, changed = plain(compose("train")), plain(compose("train", [f"experiment={option}"]))
+    given = GIVEN.get(("experiment", option), [])
+    usual, changed = plain(compose("train")), plain(compose("train", [f"experiment={option}", *given]))
     assert changed != usual
     assert set(changed) == set(usual)
-    for group, kind in CHECKED.items():
+    own_days = {"dates": TableDates} if is_customer_table(changed) else {}
+    for group, kind in (CHECKED | own_days).items():
         settings_from(kind, changed[group], group)
     for group in ("ledger", "purchase", "spend", "churn"):
         assert built(changed, group) is not None

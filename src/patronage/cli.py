@@ -13,9 +13,11 @@ COMMANDS = {
     "check": "account for every row of a ledger, and say what is missing or looks wrong",
     "link": "find customer ids that are one person, for review and for use",
     "train": "fit the purchase, spend and churn models, evaluate them, track the run, register the model",
+    "tune": "search for better settings of the churn model, and write them as an experiment for train",
     "score": "score every customer of a ledger as of a date, into a Parquet file",
     "export": "pack a model into a wheel that needs numpy, scipy and xgboost only",
     "report": "write a self-contained HTML report and its charts",
+    "value": "state what customers earned and will earn, what is at risk, and why customer equity changed",
     "sql": "print the query of the summary and the features for a warehouse of one's own",
     "simulate": "write the ledger of a simulated business, with the truth and the future beside it",
 }

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 CHEAP = (
-    "backtest=none",
+    "backtest=none", "evaluation=none",
     "refit=false", "churn.n_trees=5", "churn.n_folds=2", "panel.n_cutoffs=1",
 )  # fmt: skip
 
@@ -47,6 +48,43 @@ def test_run_holds_metrics_of_model_and_baselines(run):
     assert abs(metrics["holdout.purchases.model.total_error"]) < 0.1
 
 
+def test_every_churn_measure_has_its_interval(run):
+    metrics = run.data.metrics
+    for name in ("roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10", "gain_1", "empc"):
+        value, low, high = (metrics[f"holdout.churn.model.{name}{end}"] for end in ("", "_low", "_high"))
+        assert low <= high, name
+        # The interval of the calibration error lies too high by nature.
+        assert name == "calibration_error" or low <= value <= high, name
+
+
+def test_model_beats_the_rules_beyond_chance(run, client, tmp_path):
+    place = client.download_artifacts(run.info.run_id, "tables/differences.csv", str(tmp_path))
+    table = pd.read_csv(place).query("task == 'churn' and metric in ['roc_auc', 'log_loss']")
+    assert set(table["rival"]) == {"not_active", "not_alive", "recency", "hiatus", "base_rate"}
+    assert (table["verdict"] == "better").all()
+
+
+def test_stability_shows_two_cut_offs(run, client, tmp_path):
+    place = client.download_artifacts(run.info.run_id, "tables/churn_stability.csv", str(tmp_path))
+    table = pd.read_csv(place)
+    assert table["cutoff"].unique().tolist() == ["1997-12-30", "1997-11-30"]
+    assert set(table["model"]) == {"model", "not_active", "recency"}
+    assert table["low"].notna().all()
+
+
+def test_model_card_is_an_artifact_and_the_description_of_the_version(run, client, tmp_path):
+    paths = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert {"model_card.md", "model_card.html"} <= paths
+    text = Path(client.download_artifacts(run.info.run_id, "model_card.md", str(tmp_path))).read_text()
+    told = ("no purchase within 182 days", "1997-01-01 to 1998-06-30", "23,570", "one ageing cohort", "@champion")
+    for words in told:
+        assert words in text, words
+    assert run.data.tags["patronage.ledger"].split(":")[0] in text
+    (version,) = client.search_model_versions("name = 'patronage'")
+    assert "ROC AUC 0.8" in version.description
+    assert "Mind:" in version.description
+
+
 def test_run_holds_the_dataset(run, full_run):
     (given,) = run.inputs.dataset_inputs
     assert given.dataset.name == "cdnow"
@@ -61,6 +99,9 @@ def test_run_holds_figures_and_tables(run, client):
     assert {"figures/tracking.png", "figures/frequency.png", "figures/churn_calibration.png"} <= figures
     tables = {item.path for item in client.list_artifacts(run.info.run_id, "tables")}
     assert {"tables/metrics.csv", "tables/churn_gain.csv", "tables/intervals.csv", "tables/backtest.csv"} <= tables
+    judged = ("differences", "churn_lift", "churn_slices", "churn_stability", "brier_parts", "profit_curve",
+              "campaign_profit", "leaks", "drivers", "win_loss")  # fmt: skip
+    assert {f"tables/{name}.csv" for name in judged} <= tables
     for path in figures:
         local = client.download_artifacts(run.info.run_id, path)
         assert Path(local).read_bytes().startswith(b"\x89PNG\r\n")

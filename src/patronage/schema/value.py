@@ -193,8 +193,8 @@ VALUE_AT_RISK = TableSchema(
     (
         Column("customer_id", "string", "", False, "Who."),
         Column("churn_probability", "double", "probability", False, "Of leaving within the horizon."),
-        Column("future_profit", "double", "money", False, "Expected, if the customer stays."),
-        Column("value_at_risk", "double", "money", False, "Their product; below 0 where staying would cost."),
+        Column("future_profit", "double", "money", False, "Expected within the horizon."),
+        Column("value_at_risk", "double", "money", False, "Their product; below 0 where the customer costs money."),
         Column("rank", "long", "", False, "1 for the most at risk, by value."),
         Column("rank_by_risk", "long", "", False, "1 for the most likely to leave, for comparison."),
         Column("cumulative_share", "double", "share", True, "Of all value at risk above 0, up to this customer."),
@@ -224,3 +224,15 @@ SEGMENTS = TableSchema(
         Column("segment", "string", "", False, "In words for a manager."),
     ),
 )  # fmt: skip
+
+SCORE_PROFIT = TableSchema(
+    "score_profit",
+    (
+        Column("past_profit", "double", "money", False, "Contribution of the customer up to the as-of date."),
+        Column("profit_tier", "string", "", False, "top 20 %, middle 70 % or last 10 % of the customers by it."),
+        Column("expected_profit", "double", "money", False, "Expected within the horizon, discounted, costs deducted."),
+        Column("profit_at_risk", "double", "money", False, "churn_probability times expected_profit."),
+        Column("profit_basis", "string", "", False, "What they rest on: \"costs known\", \"assumed margin 30 %\", ..."),
+    ),
+)  # fmt: skip
+"""What scores say of profit, beside `SCORES`."""

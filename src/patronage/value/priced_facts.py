@@ -24,6 +24,31 @@ def priced_lines(transactions: Any, costs: ActivityCosts) -> Any:
         follows from the assumed margin rate, or is left out), and of `LINE_DIMENSIONS` those that are told.
     """
     amount = transactions.amount.cast(MONEY)
+    cost, told = goods_cost(transactions, costs)
+    nothing = ibis.literal(0).cast(MONEY)
+    return transactions.select(
+        "customer_id",
+        *(name for name in LINE_DIMENSIONS if name in transactions.columns),
+        day=business_day(transactions),
+        amount=amount,
+        cost=cost,
+        assumed=ibis.ifelse(told, 0, 1).cast("int64"),
+        discount=ibis.coalesce(transactions.discount.cast(MONEY), nothing)
+        if "discount" in transactions.columns
+        else nothing,
+    )
+
+
+def goods_cost(transactions: Any, costs: ActivityCosts) -> tuple[Any, Any]:
+    """What the goods of each line cost, and whether the ledger tells it.
+
+    Returns
+    -------
+    cost : ibis.expr.types.DecimalValue
+        From cost_of_goods, or margin, or the assumed margin rate.
+    told : ibis.expr.types.BooleanValue
+    """
+    amount = transactions.amount.cast(MONEY)
     known = []
     if "cost_of_goods" in transactions.columns:
         known.append(transactions.cost_of_goods.cast(MONEY))
@@ -31,18 +56,7 @@ def priced_lines(transactions: Any, costs: ActivityCosts) -> Any:
         known.append((amount - transactions.margin.cast(MONEY)).cast(MONEY))
     told = ibis.coalesce(*known) if known else ibis.null(MONEY)
     share = 0.0 if costs.margin_rate is None else 1 - costs.margin_rate
-    nothing = ibis.literal(0).cast(MONEY)
-    return transactions.select(
-        "customer_id",
-        *(name for name in LINE_DIMENSIONS if name in transactions.columns),
-        day=business_day(transactions),
-        amount=amount,
-        cost=ibis.coalesce(told, (amount.cast("float64") * share).cast(MONEY)).cast(MONEY),
-        assumed=ibis.ifelse(told.isnull(), 1, 0).cast("int64"),
-        discount=ibis.coalesce(transactions.discount.cast(MONEY), nothing)
-        if "discount" in transactions.columns
-        else nothing,
-    )
+    return ibis.coalesce(told, (amount.cast("float64") * share).cast(MONEY)).cast(MONEY), told.notnull()
 
 
 def campaign_costs(tables: LedgerTables, costs: ActivityCosts) -> Any | None:

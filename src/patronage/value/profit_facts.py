@@ -208,6 +208,7 @@ def _customers(customers: Any | None, as_of: date, basis: dict[str, str]) -> Any
     if customers is None or not named:
         return None
     if "acquired_at" in customers.columns:
-        won = customers.acquired_at.isnull() | (customers.acquired_at.date() <= ibis.date(as_of.isoformat()))
+        day = business_day(customers, "acquired_at")
+        won = day.isnull() | (day <= ibis.date(as_of.isoformat()))
         customers = customers.filter(won)
     return customers.select("customer_id", *named)

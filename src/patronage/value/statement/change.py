@@ -1,0 +1,146 @@
+"""The way between two dates in a statement: the bridge of customer equity, by what was known on each of them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from patronage.errors import DateError, FitError
+from patronage.ledger.tables import LedgerTables
+from patronage.value.activity_costs import ActivityCosts
+from patronage.value.bridge import EquityBridge, equity_bridge
+from patronage.value.equity import customer_equity
+from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
+from patronage.value.periods import Period
+from patronage.value.profit import customer_profit
+from patronage.value.statement.future import Future, profit_terms
+from patronage.value.statement.groups import Groups
+from patronage.value.statement.knowledge import Bundled, Knowledge, known_on
+from patronage.value.statement.terms import StatementTerms
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What was known, and believed, on the first of the two dates."""
+
+    known: Knowledge
+    model: ProfitModel
+    terms: ProfitTerms
+    expected: pd.DataFrame
+    refitted: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """The bridge between two dates.
+
+    Attributes
+    ----------
+    opening : Opening
+    realised : Series
+        Contribution of each customer in between, in money, by customer_id.
+    outside : float
+        Contribution of those who never bought, who are no customers of the bridge.
+    bridge : EquityBridge
+    """
+
+    opening: Opening
+    realised: pd.Series
+    outside: float
+    bridge: EquityBridge
+
+    def tables(self, groups: Groups) -> dict[str, pd.DataFrame]:
+        """The bridge of all customers and by every label, and the waterfall."""
+        parts = [self.bridge.table().assign(by="")]
+        for by in groups.labels:
+            table = self.bridge.table(by)
+            parts.append(table[table[by] != "all customers"].rename(columns={by: "group"}).assign(by=by))
+        return {
+            "equity_bridge": pd.concat(parts, ignore_index=True),
+            "equity_waterfall": self.bridge.waterfall(),
+        }
+
+
+def change_of(
+    tables: LedgerTables,
+    costs: ActivityCosts,
+    future: Future,
+    bundled: Bundled,
+    groups: Groups,
+    terms: StatementTerms,
+) -> Change:
+    """Explain the change of equity since `terms.since`.
+
+    Where the model of the bundle knows facts after that day, a model of the same kind is fitted again to what was known
+    then, so that the opening is what could have been said.
+
+    Raises
+    ------
+    DateError
+        If nobody had bought by the first date.
+    """
+    assert terms.since is not None
+    opening = _opening(tables, costs, bundled, terms)
+    later = future_profit(opening.model, _like(future.known.frame, opening.model), opening.terms)
+    between = Period("between", terms.since + timedelta(days=1), terms.as_of)
+    table = customer_profit(tables, costs, [between]).to_pandas().set_index("customer_id")
+    realised = table["contribution"].astype(np.float64)
+    known = realised.index.isin(future.expected.index)
+    bridge = equity_bridge(
+        opening.expected,
+        later,
+        future.expected,
+        realised[known],
+        pd.DataFrame(groups.labels, index=future.expected.index),
+    )
+    return Change(opening, realised[known], float(realised[~known].sum()), bridge)
+
+
+def equity_tables(future: Future, groups: Groups, terms: StatementTerms, basis: str) -> pd.DataFrame:
+    """Equity of all customers and by every label, with intervals of one and the same futures."""
+    rng = np.random.default_rng([terms.seed, 4])
+    parts = []
+    for by, labels in groups.labels.items():
+        table = customer_equity(
+            future.drawn, future.profit, labels.to_numpy(dtype=object), terms.level, future.size, rng=rng, basis=basis
+        )
+        everyone = table["group"] == "all customers"
+        parts.append(table[~everyone].assign(by=by))
+        total = table[everyone].assign(by="")
+    return pd.concat([total, *parts], ignore_index=True)
+
+
+def _opening(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms: StatementTerms) -> Opening:
+    assert terms.since is not None
+    known = known_on(tables, costs, terms.since, bundled)
+    if known.frame.empty:
+        message = (
+            f"Nobody had bought by {terms.since}, where the bridge is to start. Set since to a later day, or null."
+        )
+        raise DateError(message)
+    refitted = bundled.bundle.as_of > terms.since
+    purchase = bundled.purchase
+    if refitted:
+        try:
+            purchase = purchase.unfitted().fit(known.frame)
+        except FitError as error:
+            message = (
+                f"The opening of the bridge cannot be estimated from what was known on {terms.since}: {error} Set "
+                "since to a later day, or to null."
+            )
+            raise FitError(message) from error
+    model = known.fitted(purchase)
+    own = profit_terms(tables, costs, known, terms)
+    return Opening(known, model, own, future_profit(model, known.frame, own), refitted)
+
+
+def _like(frame: pd.DataFrame, model: ProfitModel) -> pd.DataFrame:
+    """The customers, those of a segment that the earlier model does not know taken as of no known segment."""
+    column = model.segment_column
+    if column is None:
+        return frame
+    known = frame[column].isin(model.segments)
+    if known.all() or "unknown" in model.segments:
+        return frame.assign(**{column: frame[column].where(known)})
+    return frame.assign(**{column: frame[column].where(known, model.segments[0])})

@@ -1,0 +1,180 @@
+"""The statement of value: its tables hang together, rest on the ledger, and say what they rest on."""
+
+from contextlib import nullcontext
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from patronage.errors import ConfigError
+from patronage.ledger.tables import LedgerTables
+from patronage.schema.value_tables import VALUE_TABLES
+from patronage.value.activity_costs import activity_costs, named_costs
+from patronage.value.periods import Period
+from patronage.value.priced_tables import priced_tables
+from patronage.value.profit import customer_profit
+from patronage.value.profit_facts import profit_facts
+from patronage.value.segments import named_rules
+from patronage.value.statement.statement import value_statement
+from patronage.value.statement.terms import Firm, StatementTerms
+from patronage.value.valuation import AcquisitionForecast
+from value_bundle import bundle_of
+from value_ledgers import by_hand, retailer
+
+SMALL = {"futures": 40, "ages": 6, "clusters": False}
+
+
+def quiet(_title):
+    return nullcontext()
+
+
+def stated(tables, costs, first_day, terms, bundle=None):
+    bundle = bundle or bundle_of(tables, terms.as_of)
+    return value_statement(tables, costs, bundle, named_rules("rfm"), first_day, terms, quiet)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """A retailer with all tables, and its statement."""
+    world, ledger, drawn = retailer(500, 3)
+    as_of = world.observed_until
+    forecast = AcquisitionForecast.of([30, 30], 12.0)
+    terms = StatementTerms(as_of, as_of - timedelta(days=300), **SMALL, firm=Firm(forecast))
+    return ledger, drawn, stated(ledger, named_costs("observed"), world.start, terms)
+
+
+def test_every_table_has_the_columns_of_its_schema(shop):
+    tables = shop[2].tables
+    assert set(tables) <= set(VALUE_TABLES)
+    assert set(VALUE_TABLES) - set(tables) == {"cluster_choice", "capacity_use"}
+    for name, table in tables.items():
+        schema = VALUE_TABLES[name]
+        assert set(schema.required) <= set(table.columns) <= set(schema.names), name
+        for column in schema.columns:
+            if not column.nullable and column.name in table:
+                assert table[column.name].notna().all(), (name, column.name)
+
+
+def test_money_of_the_past_is_that_of_the_ledger(shop):
+    """Plain sums of the simulated tables."""
+    _, drawn, statement = shop
+    sold, contacts, campaigns, customers = (
+        drawn[name].to_pandas() for name in ("transactions", "contacts", "campaigns", "customers")
+    )
+    margin = (sold["amount"] - sold["cost_of_goods"]).sum()
+    cost = contacts["cost"].sum() + campaigns["cost"].sum() + customers["acquisition_cost"].sum()
+    assert statement.figures["past_profit"] == pytest.approx(margin - cost, abs=0.005)
+    assert statement.figures["past_revenue"] == pytest.approx(sold["amount"].sum(), abs=0.005)
+    assert (statement.tables["reconciliation"]["difference"] == 0).all()
+
+
+def test_future_is_the_same_in_every_table(shop):
+    tables = shop[2].tables
+    equity = tables["customer_equity"]
+    total = tables["future_profit"]["future_profit"].sum()
+    assert tables["customer_value"]["future_profit"].sum() == pytest.approx(total)
+    assert equity["equity"].iloc[0] == pytest.approx(total)
+    for by, part in equity[equity["by"] != ""].groupby("by"):
+        assert part["equity"].sum() == pytest.approx(total), by
+    assert tables["equity_bridge"]["closing"].iloc[0] == pytest.approx(total)
+    whale = tables["whale_shares"].query("view == 'future, expected values' and by == ''")
+    assert whale["total"].iloc[0] == pytest.approx(total)
+
+
+def test_bridge_leaves_nothing_over_and_takes_the_profit_of_the_ledger(shop):
+    _, drawn, statement = shop
+    bridge = statement.tables["equity_bridge"]
+    assert (bridge["residual"].abs() <= 1e-9 * bridge["opening"].abs().max()).all()
+    since = pd.Timestamp(statement.terms.since + timedelta(days=1))
+
+    def later(name, moment="timestamp"):
+        table = drawn[name].to_pandas()
+        return table[table[moment] >= since]
+
+    sold, cost = later("transactions"), later("contacts")["cost"].sum() + later("campaigns")["cost"].sum()
+    won = later("customers", "acquired_at")["acquisition_cost"].sum()
+    brought = (sold["amount"] - sold["cost_of_goods"]).sum() - cost - won
+    assert -bridge["realised_profit"].iloc[0] == pytest.approx(brought, abs=0.01)
+
+
+def test_intervals_hold_their_expectation(shop):
+    customers = shop[2].tables["customer_value"]
+    total = shop[2].tables["customer_equity"].iloc[0]
+    assert total["equity_low"] < total["equity"] < total["equity_high"]
+    assert (customers["future_profit_low"] <= customers["future_profit_high"]).all()
+    assert customers["loss_probability"].between(0, 1).all()
+
+
+def test_known_costs_are_called_profit_and_nothing_is_assumed(shop):
+    statement = shop[2]
+    assert statement.basis.short == "costs known"
+    assert statement.basis.noun == "profit"
+    assert not any("assumed margin" in note for note in statement.notes)
+
+
+@pytest.mark.parametrize(
+    ("margin_rate", "noun"), [(None, "revenue"), (0.3, "profit (assumed margin 30 %)")], ids=["revenue", "assumed"]
+)
+def test_transactions_alone_are_enough_and_say_what_they_are(margin_rate, noun):
+    world, ledger, _ = retailer(300, 5)
+    sold = ledger.transactions.select("customer_id", "timestamp", "amount")
+    terms = StatementTerms(world.observed_until, world.observed_until - timedelta(days=300), **SMALL)
+    costs = activity_costs({"margin_rate": margin_rate})
+    statement = stated(LedgerTables(sold), costs, world.start, terms)
+    assert statement.basis.noun == noun
+    for name, table in statement.tables.items():
+        if "basis" in VALUE_TABLES[name].names and name != "cost_to_serve":
+            assert set(table["basis"]) == {statement.basis.short}, name
+    assert not {"contact_channels", "channel_shift", "sales_channels", "satisfaction_loyalty"} & set(statement.tables)
+    revenue = float(sold.amount.sum().execute())
+    expected = revenue if margin_rate is None else revenue * margin_rate
+    assert statement.figures["past_profit"] == pytest.approx(expected, rel=1e-9)
+    assert any("Acquisition cost is not known" in note for note in statement.notes)
+
+
+def test_without_a_second_date_there_is_no_bridge():
+    world, ledger, _ = retailer(200, 7)
+    statement = stated(ledger, named_costs("observed"), world.start, StatementTerms(world.observed_until, **SMALL))
+    assert not {"equity_bridge", "equity_waterfall", "satisfaction_loyalty", "valuation"} & set(statement.tables)
+
+
+@pytest.mark.parametrize("rates", ["observed", "rates"])
+def test_past_and_future_rest_on_the_same_money(rates):
+    """What models learn from adds up to the contribution of the past, customer by customer: order costs included."""
+    world, ledger, _ = retailer(300, 11)
+    costs = named_costs(rates)
+    frame = profit_facts(priced_tables(ledger, costs), world.observed_until, "week").frame
+    learned = frame["purchase_days"] * frame["margin_mean"] - frame["contacts"] * frame["contact_cost_mean"]
+    learned -= frame["campaign_cost"]
+    table = customer_profit(ledger, costs, [Period("all", date.min, world.observed_until)]).to_pandas()
+    table = table.set_index("customer_id").reindex(frame.index)
+    told = (table["contribution"] + table["acquisition_cost"]).astype(float)
+    assert np.abs(learned - told).max() < 1e-6
+    assert table["order_cost"].gt(0).any() == (rates == "rates")
+
+
+def test_priced_lines_of_the_ledger_written_by_hand():
+    """A's first day: 120 less goods 65, two lines at 0.4 and one order at 1.5, no delivery in an unknown channel."""
+    costs = activity_costs({"orders": {"order": 1.5, "order_line": 0.4, "returned_line": 3.0}})
+    lines = priced_tables(by_hand(contacts=False), costs).transactions.execute()
+    first = lines[(lines["customer_id"] == "A") & (lines["timestamp"].dt.day == 1)]
+    assert float(first["margin"].sum()) == pytest.approx(120 - 65 - 2 * 0.4 - 1.5)
+    back = lines[lines["amount"] < 0]
+    assert float(back["margin"].sum()) == pytest.approx(-50 + 15 - 3.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"since": date(2024, 12, 31)}, "since must lie before as_of"),
+        ({"futures": 10}, "futures must be 20 or more"),
+        ({"every": "week"}, "every must be one of month, quarter, year"),
+        ({"cohort": "day"}, "cohort must be one of"),
+        ({"ages": 0}, "ages must be 1 month or more"),
+        ({"horizon_days": None, "discount_rate_yearly": 0.0}, "discount_rate_yearly must be above 0"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(changes, named):
+    with pytest.raises(ConfigError, match=named):
+        StatementTerms(date(2024, 12, 31), **changes)
