@@ -15,12 +15,19 @@ COMMANDS = {
     "train": "fit the purchase, spend and churn models, evaluate them, track the run, register the model",
     "tune": "search for better settings of the churn model, and write them as an experiment for train",
     "score": "score every customer of a ledger as of a date, into a Parquet file",
+    "backtest": "fit candidates at several past dates and judge each by what came, with intervals",
+    "monitor": "compare customers with those the model knows, and what came with what it foretold",
+    "promote": "make the challenger champion if later data say so; roll back; tell the history",
+    "describe": "say what a model needs, gives and knows, as text or JSON",
     "export": "pack a model into a wheel that needs numpy, scipy and xgboost only",
     "report": "write a self-contained HTML report and its charts",
     "value": "state what customers earned and will earn, what is at risk, and why customer equity changed",
     "sql": "print the query of the summary and the features for a warehouse of one's own",
     "simulate": "write the ledger of a simulated business, with the truth and the future beside it",
 }
+
+BARE = {"describe": "model"}
+"""Settings whose name may be left out, by command."""
 
 USAGE = f"""\
 patronage {__version__}: what each customer is worth, who is about to leave, and where the next unit of money should go.
@@ -38,7 +45,8 @@ Examples:
   patronage score as_of=1998-06-30 out=outputs/scores.parquet
   patronage train --help                                 settings and groups of a command
 
-Exit codes: 0 done, 1 unexpected error, 2 configuration, 3 input data, 4 model, 5 output.
+Exit codes: 0 done, 1 unexpected error, 2 configuration, 3 input data, 4 model, 5 output,
+6 done, but more rows than allowed were rejected, 7 monitoring gave an alarm, 8 not promoted.
 """
 
 
@@ -60,12 +68,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command, *rest = given
     if command not in COMMANDS:
         sys.exit(_unknown(command))
+    rest = _named(command, rest)
     # Idle OpenMP threads that spin make small fits many times slower on busy machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.argv = [f"patronage {command}", *rest]
     from patronage.pipelines.command import run
 
     run(command)
+
+
+def _named(command: str, rest: list[str]) -> list[str]:
+    """The arguments, the first of which may go without its name where a command is about one thing."""
+    name = BARE.get(command)
+    if name is None or not rest or rest[0].startswith("-") or "=" in rest[0]:
+        return rest
+    return [f"{name}={rest[0]}", *rest[1:]]
 
 
 def _unknown(command: str) -> int:

@@ -10,8 +10,11 @@
     │   └── DateError                  an as-of date or cut-off leaves nothing to work on
     ├── ModelError                     a model cannot be found, fitted or loaded               exit code 4
     │   ├── FitError                   estimation failed, with the reason
+    │   ├── PromotionError             a challenger does not become champion, with the reason  exit code 8
     │   └── BundleError                a stored model is incomplete, altered or of another format
-    └── OutputError (OSError)          a result cannot be written                              exit code 5
+    ├── OutputError (OSError)          a result cannot be written                              exit code 5
+    ├── RejectedError                  the result stands, but leaves out more rows than may be exit code 6
+    └── DriftError                     monitoring found what differs by more than chance and limit exit code 7
 
 A message says what was expected, what came, how many, the first examples and what to do; the same facts are
 attributes of the exception where a program may want them.
@@ -73,6 +76,12 @@ class FitError(ModelError, ValueError):
     """Estimation failed; the message says which check and what to do."""
 
 
+class PromotionError(ModelError):
+    """A challenger does not become champion: it has not earned it, or another was faster."""
+
+    exit_code = 8
+
+
 class BundleError(ModelError, ValueError):
     """A stored model is incomplete, altered, or of a format this version does not read."""
 
@@ -81,3 +90,35 @@ class OutputError(PatronageError, OSError):
     """A result cannot be written where it was asked for."""
 
     exit_code = 5
+
+
+class RejectedError(PatronageError):
+    """A result was written, but more rows than allowed could not be part of it.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Number of rejected rows by reason.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, counts: dict[str, int]) -> None:
+        super().__init__(message)
+        self.counts = dict(counts)
+
+
+class DriftError(PatronageError):
+    """Monitoring was carried out and gave an alarm; its tables and its page are written.
+
+    Attributes
+    ----------
+    alarms : int
+        How many tests gave one.
+    """
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, alarms: int) -> None:
+        super().__init__(message)
+        self.alarms = alarms

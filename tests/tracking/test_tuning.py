@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from patronage.errors import FitError
-from patronage.models.churn.tuning import Trial
+from patronage.models.churn.tuning_trials import Trial
 from patronage.tracking.store import TrackingStore
 from patronage.tracking.tuning import StudyRuns
 

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from patronage import __version__
+from patronage.errors import ModelError
 from patronage.tracking.pyfunc import log_bundle
 from patronage.tracking.registry import CHALLENGER, register
 from patronage.tracking.store import TrackingStore
@@ -160,6 +161,23 @@ def read_tables(store: TrackingStore, run_id: str) -> dict[str, pd.DataFrame]:
     with store.session() as mlflow, tempfile.TemporaryDirectory() as folder:
         place = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=TABLES_FOLDER, dst_path=folder)
         return {path.stem: pd.read_csv(path) for path in sorted(Path(place).glob("*.csv"))}
+
+
+def training_config(store: TrackingStore, run_id: str) -> dict[str, Any]:
+    """The whole configuration that a run was trained with.
+
+    Raises
+    ------
+    ModelError
+        If the run has none.
+    """
+    with store.session() as mlflow:
+        try:
+            config: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run_id}/{CONFIG_ARTIFACT}")
+        except mlflow.exceptions.MlflowException as error:
+            message = f"The run {run_id} keeps no {CONFIG_ARTIFACT}, so how it was trained is not known: {error}."
+            raise ModelError(message) from error
+    return config
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

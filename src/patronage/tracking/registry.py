@@ -14,6 +14,7 @@ CHALLENGER = "challenger"
 CHAMPION = "champion"
 
 _REGISTERED = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
+_LOGGED = re.compile(r"^models:/(?P<model>m-[0-9a-f]+)$")
 _RUN = re.compile(r"^(?:runs:/)?(?P<run>[0-9a-f]{32})(?:/model)?$")
 
 
@@ -51,12 +52,54 @@ def register(mlflow: Any, name: str, model_uri: str, run_id: str) -> tuple[str, 
     except mlflow.exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(name, source=model_uri, run_id=run_id).version
+    # A server takes the id of a logged model only beside the source that names it, a local store takes either.
+    logged = _LOGGED.match(model_uri)
+    version = client.create_model_version(
+        name, source=model_uri, run_id=run_id, model_id=logged["model"] if logged else None
+    ).version
     client.set_registered_model_alias(name, CHALLENGER, version)
     if CHAMPION in client.get_registered_model(name).aliases:
         return str(version), ()
     client.set_registered_model_alias(name, CHAMPION, version)
     return str(version), (CHAMPION,)
+
+
+@dataclass(frozen=True)
+class RegisteredFacts:
+    """What the registry tells of a version, beside its bundle.
+
+    Attributes
+    ----------
+    version : str
+    aliases : tuple of str
+    tags : dict of str to str
+    description : str
+    """
+
+    version: str
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+    description: str
+
+
+def registered_facts(store: TrackingStore, label: str | None) -> RegisteredFacts | None:
+    """Aliases, tags and description of a version; nothing for a model that is not registered.
+
+    Parameters
+    ----------
+    store : TrackingStore
+    label : str or None
+        As `ResolvedModel` has it.
+    """
+    name, _, version = (label or "").rpartition("/")
+    if label is None or name == "run":
+        return None
+    with store.session() as mlflow:
+        client = mlflow.tracking.MlflowClient()
+        found = client.get_model_version(name, version)
+        aliases = client.get_registered_model(name).aliases
+        named = tuple(sorted(alias for alias, of in aliases.items() if str(of) == version))
+        return RegisteredFacts(version, named, dict(found.tags), found.description or "")
 
 
 def resolve_model(store: TrackingStore, reference: str) -> ResolvedModel:

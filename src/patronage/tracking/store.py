@@ -132,5 +132,6 @@ def quiet_libraries() -> None:
     """Keep the progress notes of MLflow and its database migrations off the console; warnings still show."""
     import logging
 
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
