@@ -25,7 +25,9 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from patronage.evaluation.metrics import probability_metrics
 from patronage.models.churn.lightgbm_classifier import LightGBM
-from patronage.models.churn.tuning import Budget, Setting, later_log_loss, tune
+from patronage.models.churn.tuning import tune
+from patronage.models.churn.tuning_objectives import later_log_loss
+from patronage.models.churn.tuning_space import Budget, Setting
 from patronage.paths import conf_folder
 
 CANDIDATES = ("xgboost", "hist_gradient_boosting", "lightgbm", "catboost", "logistic")

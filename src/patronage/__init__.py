@@ -22,6 +22,7 @@ _HOME = {
     "CdnowSource": "patronage.ledger.cdnow",
     "ChurnClassifier": "patronage.models.churn.xgboost_classifier",
     "ContractRules": "patronage.ledger.rules",
+    "CustomerTableSource": "patronage.ledger.customer_table",
     "DuckDbEngine": "patronage.ledger.engines.duckdb",
     "DuckDbSource": "patronage.ledger.duckdb_source",
     "FilesSource": "patronage.ledger.files_source",

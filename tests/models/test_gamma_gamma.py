@@ -341,3 +341,10 @@ def test_no_test_without_variation():
     model = GammaGamma(priors={"p": (3.0, 1.0), "q": (3.0, 1.0)}).fit(frame)
     assert np.isnan(model.frequency_correlation_)
     assert "cannot be tested" in model.assumption_.words
+
+
+def test_where_there_is_no_maximum_the_error_names_the_model():
+    """Nobody differs from anybody: p and q grow together without end."""
+    frame = pd.DataFrame({"frequency": [5] * 30, "monetary_value": [10.0] * 30})
+    with pytest.raises(FitError, match=r"The likelihood of Gamma-Gamma has no maximum.* q ran towards infinity"):
+        GammaGamma().fit(frame)

@@ -4,11 +4,14 @@ A resample draws as many customers as there are, with replacement; a customer co
 cut-offs or repeated folds of one customer are not taken for several customers [1]_. Every candidate and every metric
 sees the same resamples, so differences between candidates are paired: what a draw does to both of them cancels.
 
-Intervals are percentiles of the resampled values.
+Intervals are percentiles of the resampled values. Of a measure that chance itself raises, such as the calibration
+error, a resample is farther off than the data by as much as the data are from the truth: there the percentiles are
+moved by the mean of that excess [2]_, section 10.
 
 References
 ----------
 .. [1] Field, Welsh (2007), Bootstrapping clustered data. Journal of the Royal Statistical Society B 69(3), 369-390.
+.. [2] Efron, Tibshirani (1993), An introduction to the bootstrap. Chapman and Hall.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +32,9 @@ REPLICATES = 1000
 
 FEWEST_DEFINED = 0.5
 """Share of resamples in which a metric must be defined for its interval to be told."""
+
+RAISED_BY_CHANCE = ("calibration_error",)
+"""Metrics, 0 and above, that are above 0 by chance alone."""
 
 
 Check = Callable[[ArrayLike, ArrayLike], tuple[FloatArray, FloatArray]]
@@ -116,11 +122,14 @@ class Replicates:
         tail = (1 - checked_level(level)) / 2
         rows = [
             {"candidate": candidate, "metric": metric, "value": self.observed[i, j]}
-            | _interval(self.values[:, i, j], tail)
+            | _interval(self.values[:, i, j], tail, self._raised(metric, self.observed[i, j]))
             for i, candidate in enumerate(self.candidates)
             for j, metric in enumerate(self.metrics)
         ]
         return pd.DataFrame(rows)
+
+    def _raised(self, metric: str, observed: float) -> float | None:
+        return observed if metric in RAISED_BY_CHANCE else None
 
     def differences(self, reference: str, level: float = 0.95) -> pd.DataFrame:
         """Every other candidate less the reference, resample by resample.
@@ -229,11 +238,15 @@ def bootstrap(
     return Replicates(tuple(scores), tuple(metrics), observed, values)
 
 
-def _interval(values: FloatArray, tail: float) -> dict[str, float]:
+def _interval(values: FloatArray, tail: float, raised: float | None = None) -> dict[str, float]:
+    """Percentiles and standard error; of a metric raised by chance, with its observed value, less the mean excess."""
     defined = values[np.isfinite(values)]
     found = {"low": np.nan, "high": np.nan, "standard_error": np.nan}
     if len(defined) > 1 and len(defined) >= FEWEST_DEFINED * len(values):
         low, high = np.quantile(defined, (tail, 1 - tail))
+        if raised is not None:
+            excess = defined.mean() - raised
+            low, high = max(0.0, low - excess), max(0.0, high - excess)
         found = {"low": float(low), "high": float(high), "standard_error": float(defined.std(ddof=1))}
     return found | {"n_undefined": len(values) - len(defined)}
 

@@ -150,6 +150,35 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame | None = None, lev
     return sentences
 
 
+def not_beaten(differences: pd.DataFrame, task: str, level: float = 0.95) -> tuple[str, ...]:
+    """Say which rivals the model does worse than, or cannot be told from, by a measure that sentences speak of.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        `schema.DIFFERENCES`.
+    task : str
+    level : float
+        Coverage of the intervals of the differences.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each such rival.
+    """
+    told = differences[(differences["task"] == task) & differences["metric"].isin(TOLD.get(task, ()))]
+    sentences = []
+    for rival, rows in told.groupby("rival", sort=False):
+        words = [
+            difference_in_words(row["metric"], row["difference"], row["low"], row["high"], level)
+            for row in rows.to_dict("records")
+            if not math.isnan(row["low"]) and verdict_of(row["metric"], row["low"], row["high"]) != BETTER
+        ]
+        if words:
+            sentences.append(f"Against {model_title(str(rival))} it is not shown to be better: {'; '.join(words)}.")
+    return tuple(sentences)
+
+
 def _by_rival(differences: pd.DataFrame, task: str, level: float) -> str:
     told = differences[differences["metric"].isin(TOLD.get(task, ()))]
     parts = []

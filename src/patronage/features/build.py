@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+import ibis
 from ibis import _
 
 from patronage.features.customers import customer_rows
@@ -20,7 +21,13 @@ KEYS = (
 )
 
 
-def customer_features(tables: LedgerTables, as_of: date | Sequence[date], groups: Sequence[str] | None = None) -> Any:
+BOUGHT = "has_bought"
+"""Column that is true for who has a purchase day and missing for everybody else."""
+
+
+def customer_features(
+    tables: LedgerTables, as_of: date | Sequence[date], groups: Sequence[str] | None = None, of: Any = None
+) -> Any:
     """Compute what was known of every customer on a date, or on each of several dates in one pass.
 
     Parameters
@@ -32,12 +39,15 @@ def customer_features(tables: LedgerTables, as_of: date | Sequence[date], groups
     groups : sequence of str, optional
         Names of groups of features (see `groups.GROUPS`); all if not given. Groups and columns that the ledger lacks
         facts for are left out: `groups.available` says which.
+    of : ibis.Table, optional
+        customer_id and as_of, each pair once: whom to tell of, whether they have bought or not. What is told of the
+        history of purchases is missing for those who have not.
 
     Returns
     -------
     ibis.Table
         customer_id, as_of, then the columns of `feature_schema`, all of type double but for those that are text; one
-        row for every customer with a purchase day up to that date.
+        row for every row of `of`, or for every customer with a purchase day up to that date.
 
     Raises
     ------
@@ -54,17 +64,23 @@ def customer_features(tables: LedgerTables, as_of: date | Sequence[date], groups
     for group, found in features.items():
         for feature in found:
             by_facts.setdefault(feature.facts or group.facts, []).append(feature)
-    of_customers = by_facts.pop(customer_rows, [])
-    table = known.on_each(_customers_with_a_purchase(known, by_facts.pop(purchase_history)))
+    of_customers, of_history = by_facts.pop(customer_rows, []), by_facts.pop(purchase_history)
+    history = _customers_with_a_purchase(known, of_history)
+    table = known.on_each(history) if of is None else joined(of, [(history.mutate(**{BOUGHT: True}), known.keys)])
     parts = [(_aggregated(facts(known), known, aggregates), known.keys) for facts, aggregates in by_facts.items()]
     if of_customers:
         parts.append((customer_rows(known), ("customer_id",)))
     table = joined(table, parts)
     values = {feature: feature.value for feature in of_customers}
+    may_lack = set() if of is None else set(of_history)
     return table.select(
         "customer_id",
         "as_of",
-        *(_finished(feature, values.get(feature, _[feature.name])) for found in features.values() for feature in found),
+        *(
+            _finished(feature, values.get(feature, _[feature.name]), feature in may_lack)
+            for found in features.values()
+            for feature in found
+        ),
     )
 
 
@@ -91,7 +107,12 @@ def _aggregated(rows: Any, known: Known, features: Sequence[Feature]) -> Any:
     return rows.group_by(*known.keys).aggregate(**{feature.name: feature.value for feature in features})
 
 
-def _finished(feature: Feature, value: Any) -> Any:
-    """The column as its schema has it: of its type, and 0 where there are no facts unless it may be missing."""
+def _finished(feature: Feature, value: Any, may_lack: bool) -> Any:
+    """The column as its schema has it: of its type, and 0 where there are no facts unless it may be missing.
+
+    Where customers may lack a history of purchases, what is told of it is missing for those who do.
+    """
     value = value.cast("string" if feature.type == "string" else "float64")
-    return (value if feature.missing else value.fill_null(0.0)).name(feature.name)
+    if not feature.missing:
+        value = ibis.ifelse(_[BOUGHT], value.fill_null(0.0), None) if may_lack else value.fill_null(0.0)
+    return value.name(feature.name)

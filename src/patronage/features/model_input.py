@@ -64,8 +64,8 @@ def model_input(
         If the ledger lacks the facts for some of them.
     """
     unit = TimeUnit(time_unit)
-    groups = _groups_of(inputs)
-    _refuse_lacking(tables, inputs, groups)
+    groups = groups_of(inputs)
+    refuse_lacking(tables, inputs, groups)
     features = customer_features(tables, as_of, groups)
     table = features.mutate(
         frequency=_.purchase_days - 1,
@@ -76,7 +76,7 @@ def model_input(
     return table.select("customer_id", "as_of", *inputs.names)
 
 
-def _groups_of(inputs: TableSchema) -> list[str]:
+def groups_of(inputs: TableSchema) -> list[str]:
     """The groups that hold these columns; what no group names is an attribute of the customers."""
     named = {feature.name: name for name, group in GROUPS.items() for feature in group.features}
     summary = {column.name for column in _SUMMARY}
@@ -84,7 +84,14 @@ def _groups_of(inputs: TableSchema) -> list[str]:
     return sorted(holding | {PURCHASES.name})
 
 
-def _refuse_lacking(tables: LedgerTables, inputs: TableSchema, groups: list[str]) -> None:
+def refuse_lacking(tables: LedgerTables, inputs: TableSchema, groups: list[str]) -> None:
+    """Refuse a ledger that cannot give all the columns that a model reads.
+
+    Raises
+    ------
+    ContractError
+        Naming the columns, and what the ledger lacks for them.
+    """
     there = set(input_schema(tables, groups).names)
     lacking = [name for name in inputs.names if name not in there]
     if lacking:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class CovariateModel(LikelihoodModel):
     the names of the coefficients follow.
     """
 
+    params_class: ClassVar[type[Any]]
     priors: LogNormalPriors | None
     _plan: CovariatePlan
     _loadings: Loadings
@@ -98,7 +99,15 @@ class CovariateModel(LikelihoodModel):
         l2 = max(self._plan.l2, SAMPLE_L2) if is_sample else self._plan.l2
         ridge = Ridge(l2, len(type(self).parameter_names))
         penalty = Penalties((ridge, self.priors)) if self.priors else ridge
-        return Objective(likelihood, float(counts.sum()), self.positive_, penalty, len(counts))
+        return Objective(
+            likelihood,
+            float(counts.sum()),
+            self.positive_,
+            penalty,
+            len(counts),
+            names=self.parameter_names,
+            model=self.params_class.title,
+        )
 
     def _without_effect(self, starts: Sequence[FloatArray]) -> list[FloatArray]:
         """Starts of parameters, with coefficients of 0."""

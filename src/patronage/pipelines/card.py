@@ -6,6 +6,7 @@ import pandas as pd
 
 from patronage import __version__
 from patronage.evaluation.holdout import HoldoutEvaluation
+from patronage.evaluation.verdict import not_beaten
 from patronage.ledger.opening import Ledger
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.stability import Stability
@@ -99,6 +100,7 @@ def evidence(
         bins_outside=int(outside.sum()),
         n_bins=len(bins),
         leaks=() if leaks is None else tuple(leaks["column"].unique()),
+        not_beaten=not_beaten(evaluation.differences, "churn", recipe.evaluation.level),
     )
 
 
@@ -129,8 +131,9 @@ def _training(bundle: Bundle, evaluated: Fit) -> dict[str, str]:
     features = bundle.churn.features
     more = f" and {len(features) - MOST_FEATURES:,} more" if len(features) > MOST_FEATURES else ""
     return {
-        "cut-offs": ", ".join(bundle.training["churn_cutoffs"]),
-        "rows at evaluation": f"{evaluated.panel_rows:,}, of which {evaluated.base_rate:.1%} left",
+        "cut-offs of the fit that was judged": ", ".join(evaluated.bundle.training["churn_cutoffs"]),
+        "its rows": f"{evaluated.panel_rows:,}, of which {evaluated.base_rate:.1%} left",
+        "cut-offs of the registered model": ", ".join(bundle.training["churn_cutoffs"]),
         "features": f"{len(features):,}: {', '.join(features[:MOST_FEATURES])}{more}",
         "calibration": str(_calibration_kind(bundle.churn)),
         "value": f"{bundle.value.margin_rate:.0%} margin, discounted {bundle.value.discount_rate_yearly:.0%} a year",

@@ -22,6 +22,7 @@ from patronage.ledger.rules import share_of
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_contract, today_in
 from patronage.pipelines.settings import Settings, built, own_settings
+from patronage.pipelines.table_settings import refuse_customer_table
 from patronage.report.quality_page import write_quality_page
 from patronage.schema import LEDGER_TABLES
 
@@ -42,6 +43,7 @@ def check(config: dict[str, Any]) -> None:
     InputError
         If the ledger would be refused; the report is written before.
     """
+    refuse_customer_table(config, "A check")
     settings = own_settings(Check, config, "check", GROUPS)
     contract = ledger_contract(config)
     source = built(config, "ledger")

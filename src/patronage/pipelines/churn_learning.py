@@ -1,6 +1,6 @@
 """What a churn classifier learns from: its settings with the columns that a ledger offers, and panels of the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -69,8 +69,15 @@ class ChurnLearning:
         """Columns that the ledger and the groups of features offer."""
         return input_schema(ledger.tables, self.features.groups)
 
-    def part(self, inputs: TableSchema) -> dict[str, Any]:
+    def part(self, inputs: TableSchema, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The settings of the churn model, told which columns there are if the configuration does not name any.
+
+        Parameters
+        ----------
+        inputs : TableSchema
+            Columns of the ledger.
+        settings : mapping, optional
+            Of another churn model than that of the configuration.
 
         Raises
         ------
@@ -82,7 +89,7 @@ class ChurnLearning:
         every = [name for name in inputs.names if name not in left_out]
         if self.features.purchase_model:
             every += PURCHASE_OUTPUTS
-        part: dict[str, Any] = deepcopy(self.config["churn"])
+        part: dict[str, Any] = deepcopy(dict(settings or self.config["churn"]))
         for place in (part, part.get("trees", {})):
             if "features" in place:
                 place["features"] = place["features"] or every
@@ -96,9 +103,25 @@ class ChurnLearning:
         return part
 
     def rows(
-        self, ledger: Ledger, cutoffs: Sequence[date], inputs: TableSchema, features: Sequence[str]
+        self,
+        ledger: Ledger,
+        cutoffs: Sequence[date],
+        inputs: TableSchema,
+        features: Collection[str],
+        purchase: PurchaseModel | None = None,
     ) -> pd.DataFrame:
         """Customers at some cut-offs: features, labels, and what a purchase model fitted there tells, if it is asked.
+
+        Parameters
+        ----------
+        ledger : Ledger
+        cutoffs : sequence of date
+        inputs : TableSchema
+            Columns of the ledger.
+        features : collection of str
+            What the churn models look at.
+        purchase : PurchaseModel, optional
+            The kind of purchase model to fit at each cut-off; that of the configuration if not given.
 
         Raises
         ------
@@ -114,8 +137,10 @@ class ChurnLearning:
             histories = summarise(
                 ledger.transactions, as_of=pd.Timestamp(str(cutoff)).date(), time_unit=self.time_unit
             ).histories()
-            purchase: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
-            fitted = purchase.fit(histories, weights=histories["n_customers"])
+            model: PurchaseModel | PurchaseModelChoice = (
+                built(self.config, "purchase") if purchase is None else purchase.unfitted()
+            )
+            fitted = model.fit(histories, weights=histories["n_customers"])
             params = (fitted.best if isinstance(fitted, Candidates) else fitted).to_params()
             parts.append(rows.assign(**told_by_purchases(params, histories_of(rows), horizon)))
         return pd.concat(parts)

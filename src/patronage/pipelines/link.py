@@ -21,6 +21,7 @@ from patronage.ledger.identity.review import (
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener
 from patronage.pipelines.settings import Settings, built, own_settings
+from patronage.pipelines.table_settings import refuse_customer_table
 
 GROUPS = {"ledger", "engine", "contract", "identity"}
 
@@ -38,6 +39,7 @@ class Link(Settings):
 
 def link(config: dict[str, Any]) -> None:
     """Find the links of a ledger; see ``conf/link.yaml`` for the settings."""
+    refuse_customer_table(config, "Linking")
     settings = own_settings(Link, config, "link", GROUPS)
     linker = built(config, "identity")
     if linker.name in ("none", "links"):

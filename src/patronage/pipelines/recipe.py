@@ -1,7 +1,6 @@
 """The recipe of a training: every setting checked before the long work, and the models fitted by it as of a day."""
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -15,12 +14,12 @@ from patronage.errors import ConfigError
 from patronage.evaluation.baselines import HiatusRule, fit_hiatus_rule
 from patronage.features.model_input import input_schema, model_input
 from patronage.ledger.opening import Ledger
-from patronage.models.base import histories_of
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
-from patronage.models.churn.panel import churn_panel
+from patronage.models.churn.columns import feature_columns
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
+from patronage.pipelines.churn_learning import ChurnLearning, candidate
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
@@ -36,17 +35,19 @@ from patronage.pipelines.settings import (
 )
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.clv import ValueTerms
+from patronage.runtime.churn_kinds import AnyChurnModel
 from patronage.runtime.histories import FloatArray
-from patronage.runtime.scorer import told_by_purchases
+from patronage.runtime.known_values import known_shares
+from patronage.runtime.reasons import USUAL, usual_values
 from patronage.runtime.time_unit import TimeUnit
-from patronage.schema import PURCHASE_OUTPUTS, SUMMARY, TableSchema
+from patronage.schema import TableSchema
 from patronage.summary.customer_summary import summarise
 from patronage.tracking.store import TrackingStore
 from patronage.value.lifetime import value_terms
 
 GROUPS = {
     "ledger", "dates", "engine", "contract", "identity", "features", "purchase", "spend", "churn", "panel", "backtest",
-    "evaluation", "value", "validation", "tracking",
+    "evaluation", "value", "validation", "tracking", "setting",
 }  # fmt: skip
 
 
@@ -187,21 +188,21 @@ class Recipe:
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
         churn = self._shipped_model(inputs)
         others = {name: self._churn_model(inputs, part) for name, part in self._rivals().items()} if rivals else {}
-        panel = churn_panel(ledger.tables, cutoffs, horizon_days, unit, inputs)
-        if any(set(one.features) & set(PURCHASE_OUTPUTS) for one in (churn, *others.values())):
-            panel = self._told_by_purchases(ledger, panel, purchase)
+        read = {name for one in (churn, *others.values()) for name in one.features}
+        panel = self._learning.rows(ledger, cutoffs, inputs, read, purchase)
         for one in (churn, *others.values()):
             one.fit(panel)
+        shipped = churn.to_model()
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
-            churn=churn.to_model(),
+            churn=shipped,
             value=self.value,
             as_of=as_of,
             time_unit=unit,
             horizon_days=horizon_days,
             inputs=_read_by(inputs, spend, churn),
-            training=self._facts(ledger, customers, cutoffs, purchase, spend),
+            training=self._facts(ledger, customers, cutoffs, purchase, spend) | _usual(panel, shipped),
         )
         return Fit(
             bundle=bundle,
@@ -225,36 +226,11 @@ class Recipe:
 
     def _churn_model(self, inputs: TableSchema, settings: Mapping[str, Any]) -> Candidate:
         """A churn model, told which columns there are if its settings do not name any."""
-        offered = (*inputs.names, *PURCHASE_OUTPUTS)
-        left_out = {*SUMMARY.names, *self.features.leave_out}
-        every = [name for name in inputs.names if name not in left_out]
-        if self.features.purchase_model:
-            every += PURCHASE_OUTPUTS
-        part = deepcopy(dict(settings))
-        for place in (part, part.get("trees", {})):
-            if "features" in place:
-                place["features"] = place["features"] or every
-        model: Candidate = built({"churn": part}, "churn")
-        unknown = [name for name in model.features if name not in offered]
-        if unknown:
-            message = (
-                f"Unknown churn.features: {', '.join(unknown)}. This ledger and features.groups offer: "
-                f"{', '.join(offered)}."
-            )
-            raise ConfigError(message)
-        return model
+        return candidate(self._learning.part(inputs, settings))
 
-    def _told_by_purchases(self, ledger: Ledger, panel: pd.DataFrame, purchase: PurchaseModel) -> pd.DataFrame:
-        """Set beside the panel what a purchase model of the same kind, fitted at each cut-off, tells of customers."""
-        unit = self.settings.time_unit
-        horizon = unit.from_days(self.dates.horizon_days)
-        parts = []
-        for cutoff, rows in panel.groupby("cutoff", sort=False):
-            as_of = pd.Timestamp(str(cutoff)).date()
-            histories = summarise(ledger.transactions, as_of=as_of, time_unit=unit).histories()
-            params = purchase.unfitted().fit(histories, weights=histories["n_customers"]).to_params()
-            parts.append(rows.assign(**told_by_purchases(params, histories_of(rows), horizon)))
-        return pd.concat(parts)
+    @property
+    def _learning(self) -> ChurnLearning:
+        return ChurnLearning(self.config, self.dates, self.features, self.panel, self.settings.time_unit)
 
     def _purchase_models(self, histories: pd.DataFrame) -> Candidates:
         model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
@@ -274,6 +250,15 @@ class Recipe:
             "log_likelihood": {"purchase": purchase.log_likelihood_, "spend": spend.log_likelihood_},
             "spend_frequency_correlation": spend.frequency_correlation_,
         }
+
+
+def _usual(panel: pd.DataFrame, model: AnyChurnModel) -> dict[str, Any]:
+    """What is usual among the rows that the churn model learnt from, and what was missing."""
+    columns = feature_columns(panel, model.features, model.categories)
+    return {
+        USUAL: usual_values(columns, model.features),
+        **known_shares(columns, model.features, model.categories),
+    }
 
 
 def _listed(covariance: FloatArray) -> list[list[float]] | None:

@@ -15,6 +15,7 @@ from patronage.ledger.warehouse import WarehouseTables, warehouse_tables
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_contract
 from patronage.pipelines.settings import Features, Settings, built, own_settings, settings_from
+from patronage.pipelines.table_settings import refuse_customer_table
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import SUMMARY
 from patronage.summary.customer_summary import summarise
@@ -43,6 +44,7 @@ class Sql(Settings):
 
 def sql(config: dict[str, Any]) -> None:
     """Print the query; see ``conf/sql.yaml`` for the settings."""
+    refuse_customer_table(config, "The query")
     settings = own_settings(Sql, config, "sql", GROUPS)
     features = settings_from(Features, config["features"], "features")
     dialect = dialect_of(settings.dialect)

@@ -5,6 +5,7 @@ import pandas as pd
 from patronage import __version__
 from patronage.evaluation.churn_judging import ChurnJudgement
 from patronage.evaluation.out_of_fold import OutOfFold
+from patronage.evaluation.verdict import not_beaten
 from patronage.ledger.customer_table import CustomerTable
 from patronage.pipelines.card import CHURN_TITLES, MOST_FEATURES
 from patronage.pipelines.table_recipe import TableRecipe
@@ -41,9 +42,11 @@ def table_card(
     features = bundle.inputs.names
     more = f" and {len(features) - MOST_FEATURES:,} more" if len(features) > MOST_FEATURES else ""
     used = leaks[leaks["column"].isin(features)]
+    learnt_from = "contracts" if recipe.of_contracts else "a customer table"
+    churn_is = "the end of a contract" if recipe.of_contracts else "what the label says"
     return ModelCard(
         name=name,
-        title=f"{CHURN_TITLES.get(kind, kind)} on a customer table: who leaves",
+        title=f"{CHURN_TITLES.get(kind, kind)} on {learnt_from}: who leaves",
         details={
             "patronage": __version__,
             "registered as": f"{name}, the version that this card belongs to",
@@ -51,7 +54,7 @@ def table_card(
             "looks ahead": f"{bundle.horizon_days:,} days" if bundle.horizon_days else "as far as the label does",
             "seed": str(recipe.settings.seed),
         },
-        label=f"Churn is what the label says. {table.label_words}.",
+        label=f"Churn is {churn_is}. {table.label_words}.",
         data={
             "table": f"{table.name}, {table.location}",
             "sha-256": table.digest,
@@ -90,6 +93,7 @@ def _evidence(
         bins_outside=int(outside.sum()),
         n_bins=len(bins),
         leaks=tuple(used["column"].unique()),
+        not_beaten=not_beaten(judgement.differences, "churn", recipe.evaluation.level),
     )
 
 
@@ -110,9 +114,10 @@ def _judged(recipe: TableRecipe, found: OutOfFold) -> str:
 
 def _use(recipe: TableRecipe) -> tuple[str, ...]:
     name = recipe.store.registered_model
+    model = f"model=models:/{name}@champion"
+    whom = "those under contract on a day" if recipe.of_contracts else "a table of the same columns"
     return (
-        f"Score a table of the same columns: patronage score ledger=customer_table ledger.path=FILE "
-        f"model=models:/{name}@champion. Export it: patronage export model=models:/{name}@champion.",
+        f"Score {whom}: {recipe.next_command} {model}. Export it: patronage export {model}.",
         "Columns have to be known on the day of scoring as they were when the rows it learnt from were written.",
         "Do not use it to deny anybody a service: it was learnt to keep customers, not to judge them.",
         "Train again when the share of leavers, the mix of customers or the way of recording changes.",

@@ -1,15 +1,16 @@
-"""What ``train`` and ``score`` are told about a customer table, checked before the long work."""
+"""What ``train`` and ``score`` are told about customer tables and contracts, checked before the long work."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field, StrictBool
 
+from patronage.errors import ConfigError
 from patronage.ledger.customer_table import CustomerTable, CustomerTableSource
 from patronage.ledger.rules import share_of
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_contract
-from patronage.pipelines.settings import Settings, built
+from patronage.pipelines.settings import Settings, built, settings_from
 
 TARGET = f"{CustomerTableSource.__module__}.{CustomerTableSource.__name__}"
 
@@ -17,6 +18,58 @@ TARGET = f"{CustomerTableSource.__module__}.{CustomerTableSource.__name__}"
 def is_customer_table(config: dict[str, Any]) -> bool:
     """Whether the ledger that was chosen is a customer table."""
     return bool(config["ledger"].get("_target_") == TARGET)
+
+
+class ChurnSetting(Settings):
+    """What churn is: in a ledger no purchase, or the end of a contract."""
+
+    churn_is: Literal["no_purchase", "end_of_contract"]
+
+
+def is_of_contracts(config: dict[str, Any]) -> bool:
+    """Whether churn is the end of a contract of the ledger's customers.
+
+    Raises
+    ------
+    ConfigError
+        If the setting is unknown, or the ledger is a customer table, whose own label says what churn is.
+    """
+    chosen = settings_from(ChurnSetting, config["setting"], "setting")
+    if chosen.churn_is == "no_purchase":
+        return False
+    if is_customer_table(config):
+        message = (
+            "setting=contracts takes contracts from the customers of a ledger; a customer table has a label of its own "
+            "instead. Leave out setting=contracts, or choose another ledger=..."
+        )
+        raise ConfigError(message)
+    return True
+
+
+def tells_rows(config: dict[str, Any]) -> bool:
+    """Whether churn alone is told, of the rows of a customer table or of customers under contract."""
+    return is_of_contracts(config) or is_customer_table(config)
+
+
+def refuse_customer_table(config: dict[str, Any], what: str) -> None:
+    """Refuse a customer table where transactions are needed.
+
+    Parameters
+    ----------
+    config : dict
+    what : str
+        What needs them, as the beginning of a sentence.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if is_customer_table(config):
+        message = (
+            f"{what} needs transactions, and ledger=customer_table is not a ledger of transactions but one row a "
+            "customer: patronage train, tune, score and export work with it. Choose another ledger=..."
+        )
+        raise ConfigError(message)
 
 
 class TableDates(Settings):

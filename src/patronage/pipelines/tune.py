@@ -9,8 +9,10 @@ from patronage.evaluation.bootstrap import bootstrap
 from patronage.evaluation.counted_metrics import CHURN_METRICS, Metric
 from patronage.evaluation.maximum_profit import expected_maximum_profit_metric
 from patronage.models.churn.panel_rows import panel_rows
-from patronage.models.churn.tuning import Measure, Setting, Trial, Tuning, validated
 from patronage.models.churn.tuning import tune as searched
+from patronage.models.churn.tuning_objectives import Measure, validated
+from patronage.models.churn.tuning_space import Setting
+from patronage.models.churn.tuning_trials import Trial, Tuning
 from patronage.pipelines import console
 from patronage.pipelines.churn_learning import candidate
 from patronage.pipelines.search_space import search_space, settings_at, with_settings
@@ -186,7 +188,11 @@ def _show(question: Question, comparison: pd.DataFrame, title: str, words: str, 
         ["look at it", f"mlflow ui --backend-store-uri {question.store.uri}"],
     ]
     console.results("Where it lies", ["what", "where"], places)
-    console.note(f"train with it: {question.file.next_command}")
+    row = comparison.set_index("metric").loc[question.settings.objective]
+    if row["decided"] and (row["difference"] > 0) != (question.settings.objective in MORE_IS_BETTER):
+        console.note("keep the settings in use: on data that the search did not touch the tuned ones are worse")
+    else:
+        console.note(f"train with it: {question.file.next_command}")
 
 
 def _short(value: Any) -> str:

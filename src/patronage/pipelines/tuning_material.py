@@ -17,12 +17,15 @@ from patronage.ledger.customer_table import CustomerTable
 from patronage.pipelines import console
 from patronage.pipelines.churn_learning import ChurnLearning, candidate
 from patronage.pipelines.opening import ledger_opener
-from patronage.pipelines.table_features import informative, leaking
+from patronage.pipelines.table_features import learnable, panel_of
 from patronage.pipelines.table_recipe import NO_HORIZON, TableRecipe
 from patronage.runtime.histories import FloatArray, IndexArray
 
 HELD_BACK_FOLDS = 4
 """Of a table without dates, one part in so many is held back for the comparison."""
+
+OF_CONTRACTS = ("dates", "identity", "features", "panel")
+"""What of the configuration tells which rows contracts give."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def ledger_material(config: dict[str, Any], rolling: bool) -> Callable[[], Mater
 
 
 def table_material(config: dict[str, Any]) -> Callable[[], Material]:
-    """The same of a customer table: its last day is for the comparison or, without days, a quarter of its customers.
+    """The same of a customer table or of contracts: the last day is for the comparison, or a quarter of the customers.
 
     Raises
     ------
@@ -118,18 +121,14 @@ def table_material(config: dict[str, Any]) -> Callable[[], Material]:
         assert table.left is not None
         left, seed = table.left, recipe.settings.seed
         refuse_one_class(left, table.label_words)
-        frame = informative(table)
-        leaks = leaking(table, frame, left, recipe.validation.leaks, seed)
-        if recipe.validation.leaks == "leave_out":
-            frame = frame.drop(columns=[name for name in leaks["column"].unique() if name in frame])
+        frame, _ = learnable(table, left, recipe.validation.leaks, seed)
         features = tuple(map(str, frame.columns))
         recipe.candidate(features)
         part = deepcopy(config["churn"])
         part |= {"features": list(part["features"] or features), "horizon_days": recipe.horizon_days or NO_HORIZON}
         together = None if table.group is None else table.group.tolist()
-        groups = kept_together(frame, table.customer.tolist(), together, recipe.validation.keep_duplicates_together)
-        cutoff = np.zeros(len(table), dtype=np.int64) if table.day is None else table.day.to_numpy()
-        rows = frame.assign(customer_id=groups, cutoff=cutoff, churned=left.astype(np.int8))
+        groups = kept_together(frame, table.customer.tolist(), together, recipe.duplicates_together)
+        rows = panel_of(table, frame, groups, left)
         inside, outside, words = _held_back(recipe, table, left, groups, seed)
         console.note(f"for the comparison: {words}")
         return Material(
@@ -140,7 +139,11 @@ def table_material(config: dict[str, Any]) -> Callable[[], Material]:
             horizon_days=recipe.horizon_days,
             name=table.name,
             account=table.account,
-            asked={"table": table.digest, "label": table.label_words, "validation": config["validation"]},
+            asked={
+                "table": table.digest,
+                "label": table.label_words,
+                **{name: config[name] for name in ("validation", *(OF_CONTRACTS if recipe.of_contracts else ()))},
+            },
         )
 
     return read

@@ -13,12 +13,13 @@ from pydantic import Field, StrictBool
 from patronage import __version__
 from patronage.errors import ConfigError
 from patronage.evaluation.rolling_origins import rolling_origins
-from patronage.models.churn.tuning import Budget, Setting, Splits, later_customers
+from patronage.models.churn.tuning_objectives import Splits, later_customers
+from patronage.models.churn.tuning_space import Budget, Setting
 from patronage.models.churn.tuning_storage import study_name
 from patronage.pipelines.opening import tracking_store
 from patronage.pipelines.recipe import GROUPS, Train
 from patronage.pipelines.settings import Settings, own_settings
-from patronage.pipelines.table_settings import is_customer_table
+from patronage.pipelines.table_settings import tells_rows
 from patronage.pipelines.tuned_file import TunedFile
 from patronage.pipelines.tuning_material import Material, ledger_material, table_material
 from patronage.tracking.store import SQLITE, TrackingStore
@@ -99,7 +100,7 @@ class Question:
             store=store,
             storage=studies_of(settings.storage, store.uri),
             file=file,
-            read=table_material(of_train) if is_customer_table(config) else ledger_material(of_train, rolling),
+            read=table_material(of_train) if tells_rows(config) else ledger_material(of_train, rolling),
         )
 
     def digest(self, material: Material, space: dict[str, Setting]) -> str:

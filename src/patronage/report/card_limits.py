@@ -41,6 +41,8 @@ class Evidence:
         Bins of the calibration in which the prediction lies outside the interval of what came.
     leaks : tuple of str
         Columns that the detector of leaks named.
+    not_beaten : tuple of str
+        Sentences on rivals that the model was not shown to beat.
     """
 
     n_customers: int
@@ -54,6 +56,7 @@ class Evidence:
     bins_outside: int = 0
     n_bins: int = 0
     leaks: tuple[str, ...] = field(default=())
+    not_beaten: tuple[str, ...] = field(default=())
 
 
 def limits(evidence: Evidence) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ def limits(evidence: Evidence) -> tuple[str, ...]:
     """
     found = [
         _leaks(evidence),
+        *evidence.not_beaten,
         _small(evidence),
         _balance(evidence),
         _shift(evidence),

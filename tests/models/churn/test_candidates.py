@@ -96,8 +96,7 @@ def test_it_knows_its_customers_by_the_row(name, world, fitted):
 def test_what_can_be_shipped_predicts_the_same(name, world, fitted):
     model, new = fitted[name], world[1]
     if name not in ("xgboost", "logistic", "stack"):
-        with pytest.raises(ModelError, match=f"{name} cannot be stored"):
-            model.to_model()
+        assert not isinstance(model, ShippableCandidate)
         return
     assert isinstance(model, ShippableCandidate)
     columns = {

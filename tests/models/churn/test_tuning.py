@@ -10,7 +10,9 @@ import pytest
 
 from patronage.errors import ConfigError, FitError, OutputError
 from patronage.models.churn.logistic import LogisticRegressionClassifier
-from patronage.models.churn.tuning import Budget, Setting, later_log_loss, tune
+from patronage.models.churn.tuning import tune
+from patronage.models.churn.tuning_objectives import later_log_loss
+from patronage.models.churn.tuning_space import Budget, Setting
 from patronage.models.churn.tuning_storage import study_name
 
 pytest.importorskip("optuna")
@@ -98,7 +100,8 @@ def test_a_process_that_was_killed_leaves_its_trials(tmp_path):
     """A kill leaves a trial that seems to run; it is not waited for, and not counted."""
     program = f"""
 import os
-from patronage.models.churn.tuning import Budget, Setting, tune
+from patronage.models.churn.tuning import tune
+from patronage.models.churn.tuning_space import Budget, Setting
 calls = []
 def objective(panel, settings, report):
     calls.append(settings)

@@ -24,7 +24,6 @@ from patronage.models.churn.folds import customer_folds, out_of_fold_splits
 from patronage.models.churn.options import ClassWeight, refuse_options
 from patronage.models.churn.panel_rows import PanelRows, panel_rows
 from patronage.runtime.calibration import Calibration, CalibrationKind
-from patronage.runtime.churn_kinds import AnyChurnModel
 from patronage.runtime.histories import FloatArray
 from patronage.schema import FEATURES
 
@@ -149,20 +148,6 @@ class CalibratedCandidate(ABC):
         learnt = self._fitted()
         margin = learnt.margin(feature_columns(frame, self.features, self.categories_))
         return like_frame(self.calibration_.probability(margin), frame, "churn_probability")
-
-    def to_model(self) -> AnyChurnModel:
-        """The fitted model, as the runtime predicts with it.
-
-        Raises
-        ------
-        ModelError
-            If the runtime has nothing to predict with such a model.
-        """
-        message = (
-            f"{self.name} cannot be stored in a bundle: scoring predicts with XGBoost and numpy alone. It is here to "
-            "be compared with; train churn=xgboost, churn=logistic or churn=stack."
-        )
-        raise ModelError(message)
 
     @abstractmethod
     def _learn(self, rows: PanelRows) -> MarginModel:

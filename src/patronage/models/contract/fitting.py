@@ -185,7 +185,14 @@ class ContractFit(CovariateModel):
         left = counts[first & tenures.churned & (tenures.tenure == 1)].sum()
         starts = self._starts(float(np.clip(left / counts[first].sum(), 0.01, 0.99)))
         likelihood, total = self._likelihood(tenures, counts), float(counts.sum())
-        plain = Objective(likelihood, total, penalty=self.priors, n_histories=len(counts))
+        plain = Objective(
+            likelihood,
+            total,
+            penalty=self.priors,
+            n_histories=len(counts),
+            names=type(self).parameter_names,
+            model=self.params_class.title,
+        )
         estimate = maximise(plain, starts, n_starts=N_STARTS)
         if self._design is None:
             return estimate
