@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,18 +30,14 @@ def written_whole(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     workplace: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-        unfinished = workplace / target.name
-        yield unfinished
-        if unfinished.is_dir() and target.exists():
-            target.replace(workplace / "replaced")
-        unfinished.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        message = f"Cannot write {target}: {error.strerror or error}. Choose another path or free the place."
-        raise OutputError(message) from error
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+            unfinished = workplace / target.name
+            yield unfinished
+            if unfinished.is_dir() and target.exists():
+                target.replace(workplace / "replaced")
+            unfinished.replace(target)
     finally:
         if workplace is not None:
             shutil.rmtree(workplace, ignore_errors=True)
@@ -67,3 +64,57 @@ def check_writable(folder: Path | str) -> None:
             "Choose another folder or change its permissions."
         )
         raise OutputError(message) from error
+
+
+@contextmanager
+def writing(target: Path | str) -> Iterator[None]:
+    """Say in words that something cannot be written: the system's error becomes one of ours.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        message = f"Cannot write {target}: {error.strerror or error}. Choose another path or free the place."
+        raise OutputError(message) from error
+
+
+def put_in_place(finished: Path, target: Path, aside: Path) -> None:
+    """Move a finished file or folder to its place, after the disk holds it all.
+
+    A file at `target` is replaced in one step; a folder is moved to `aside` first.
+
+    Parameters
+    ----------
+    finished : Path
+        On the same disk as `target`.
+    target : Path
+    aside : Path
+        Where nothing lies yet, on the same disk.
+    """
+    synced(finished)
+    if finished.is_dir() and target.exists():
+        target.replace(aside)
+    finished.replace(target)
+    _sync(target.parent)
+
+
+def synced(path: Path) -> None:
+    """Have the disk hold a file, or a folder with all its files, before anyone relies on it."""
+    if path.is_dir():
+        for member in path.iterdir():
+            synced(member)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from patronage.runtime.bundle import FORMAT, READABLE
 from patronage.runtime.scorer import load_scorer
-from patronage.schema import SCORE_VALUES
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -21,13 +21,15 @@ def as_columns(stored):
 @pytest.mark.parametrize("folder", sorted(GOLDEN.glob("bundle_format_*")), ids=lambda folder: folder.name)
 def test_scores_are_those_of_their_time(folder):
     stored = json.loads((folder / "rows_and_scores.json").read_text(encoding="utf-8"))
-    scores = load_scorer(folder / "bundle").score(as_columns(stored["rows"]))
-    assert tuple(scores) == SCORE_VALUES.names
+    scorer = load_scorer(folder / "bundle")
+    scores = scorer.score(as_columns(stored["rows"]))
+    assert tuple(scores) == scorer.bundle.outputs.names == tuple(stored["scores"])
     for name, expected in as_columns(stored["scores"]).items():
         np.testing.assert_allclose(scores[name], expected, rtol=1e-12, err_msg=name)
 
 
 def test_there_is_one_for_every_format():
     assert [folder.name for folder in sorted(GOLDEN.glob("bundle_format_*"))] == [
-        "bundle_format_1", "bundle_format_2",
+        "bundle_format_1", "bundle_format_2", "bundle_format_3", "bundle_format_3_table",
     ]  # fmt: skip
+    assert (max(READABLE), READABLE) == (FORMAT, (1, 2, 3))

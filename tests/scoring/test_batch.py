@@ -8,20 +8,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from feature_rows import GOLDEN
 from patronage import CdnowSource, open_ledger
 from patronage.errors import BundleError, DateError, OutputError
 from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.tables import LedgerTables
 from patronage.runtime.scorer import Scorer, load_scorer
 from patronage.schema import SCORES
-from patronage.scoring.batch import score_ledger
+from patronage.scoring.job import score_ledger
 
 AS_OF = date(1998, 6, 30)
 
 
 @pytest.fixture(scope="module")
-def scorer(full_run: Any) -> Scorer:
-    return load_scorer(full_run.bundle_folder)
+def scorer() -> Scorer:
+    return load_scorer(GOLDEN)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_finished_file_replaces_the_older_one(cdnow, scorer, tmp_path):
     out.write_bytes(b"scores of yesterday")
     score_ledger(cdnow.tables, scorer, AS_OF, "a/1", out, 100_000)
     assert pq.read_schema(out).names == list(SCORES.names)
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.manifest.json", "scores.parquet"]
 
 
 def test_nobody_to_score_is_refused_without_a_file(cdnow, scorer, tmp_path):

@@ -14,7 +14,8 @@ from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.runtime.bundle import read_bundle
 from patronage.runtime.scorer import Scorer
 from patronage.schema import N_REASONS, SCORE_REASONS, SCORES
-from patronage.scoring.batch import arrow_schema, score_ledger, scoring_input
+from patronage.scoring.batch import arrow_schema, scoring_input
+from patronage.scoring.job import score_ledger
 from patronage.scoring.reasons import ScoreReasons
 
 AS_OF = date(1998, 6, 30)

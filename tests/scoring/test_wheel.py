@@ -7,23 +7,28 @@ import sys
 import zipfile
 from typing import Any
 
-import numpy as np
 import pytest
 
 from patronage.errors import BundleError, ConfigError, OutputError
-from patronage.runtime.bundle import read_bundle
+from patronage.runtime.bundle import read_bundle, write_bundle
 from patronage.runtime.scorer import load_scorer
 from patronage.schema import SCORE_VALUES
 from patronage.scoring.wheel import export_wheel
+from small_bundles import small_bundle
 
 
 @pytest.fixture(scope="module")
-def wheel(full_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return export_wheel(full_run.bundle_folder, tmp_path_factory.mktemp("wheel"), "shop_scores", "1.2.0")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return write_bundle(small_bundle(), tmp_path_factory.mktemp("bundle") / "bundle")
 
 
-def test_two_exports_are_the_same_bytes(full_run, wheel, tmp_path):
-    again = export_wheel(full_run.bundle_folder, tmp_path / "dist", "shop_scores", "1.2.0")
+@pytest.fixture(scope="module")
+def wheel(folder: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return export_wheel(folder, tmp_path_factory.mktemp("wheel"), "shop_scores", "1.2.0")
+
+
+def test_two_exports_are_the_same_bytes(folder, wheel, tmp_path):
+    again = export_wheel(folder, tmp_path / "dist", "shop_scores", "1.2.0")
     assert again.name == wheel.name == "shop_scores-1.2.0-py3-none-any.whl"
     assert again.read_bytes() == wheel.read_bytes()
 
@@ -32,26 +37,28 @@ def test_wheel_needs_three_packages_and_holds_no_pickle(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (metadata,) = (name for name in names if name.endswith("METADATA"))
-        requires = re.findall(r"^Requires-Dist: (\w+)", archive.read(metadata).decode(), re.MULTILINE)
-    assert sorted(requires) == ["numpy", "scipy", "xgboost"]
+        requires = re.findall(r"^Requires-Dist: (\w+)(.*)$", archive.read(metadata).decode(), re.MULTILINE)
+    assert sorted(name for name, rest in requires if "extra" not in rest) == ["numpy", "scipy", "xgboost"]
+    assert sorted(name for name, rest in requires if "extra" in rest) == ["cryptography", "pyarrow"]
     assert {"shop_scores/_bundle/manifest.json", "shop_scores/_bundle/churn.ubj", "shop_scores/py.typed"} <= set(names)
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
 
 
-def test_readme_lists_every_column(full_run, wheel):
+def test_readme_lists_every_column(folder, wheel):
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("METADATA"))
         readme = archive.read(metadata).decode()
-    inputs = read_bundle(full_run.bundle_folder).inputs
+    inputs = read_bundle(folder).inputs
     assert all(f"| `{name}` |" in readme for name in (*inputs.names, *SCORE_VALUES.names))
 
 
-def test_module_scores_from_the_wheel_without_patronage(full_run, wheel, tmp_path):
+def test_module_scores_from_the_wheel_without_patronage(folder, wheel, tmp_path):
     """Imported straight from the archive's files, with the package patronage barred."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    inputs = read_bundle(full_run.bundle_folder).inputs
-    given = {name: [2.0, 0.0] for name in inputs.names} | {"recency": [10.0, 0.0], "T": [30.0, 30.0]}
+    inputs = read_bundle(folder).inputs
+    given = {name: [2.0, 0.0] for name in inputs.names}
+    given |= {"recency": [10.0, 0.0], "T": [30.0, 30.0], "plan": ["b", None]}
     code = (
         "import sys, json; sys.modules['patronage'] = None\n"
         "from shop_scores import INPUT_COLUMNS, OUTPUT_COLUMNS, model, score\n"
@@ -63,21 +70,21 @@ def test_module_scores_from_the_wheel_without_patronage(full_run, wheel, tmp_pat
         [sys.executable, "-c", code, json.dumps(given)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    expected = load_scorer(full_run.bundle_folder).score({name: np.array(column) for name, column in given.items()})
+    expected = load_scorer(folder).score(given)
     assert json.loads(done.stdout) == {name: [v.hex() for v in column.tolist()] for name, column in expected.items()}
 
 
 @pytest.mark.parametrize("name", ["Shop", "shop-scores", "1shop", "", "shop scores", "../shop", "class", "schön"])
-def test_name_that_is_no_module_is_refused(full_run, tmp_path, name):
+def test_name_that_is_no_module_is_refused(folder, tmp_path, name):
     with pytest.raises(ConfigError, match="name"):
-        export_wheel(full_run.bundle_folder, tmp_path / "dist", name, "1.0.0")
+        export_wheel(folder, tmp_path / "dist", name, "1.0.0")
     assert not list(tmp_path.rglob("*.whl"))
 
 
 @pytest.mark.parametrize("version", ["", "latest", "v1.0", "1.0-final", "1..0", "1.0\n"])
-def test_version_that_is_none_is_refused(full_run, tmp_path, version):
+def test_version_that_is_none_is_refused(folder, tmp_path, version):
     with pytest.raises(ConfigError, match="version"):
-        export_wheel(full_run.bundle_folder, tmp_path / "dist", "shop_scores", version)
+        export_wheel(folder, tmp_path / "dist", "shop_scores", version)
     assert not list(tmp_path.rglob("*.whl"))
 
 
@@ -88,7 +95,7 @@ def test_folder_that_is_no_bundle_is_refused(tmp_path):
     assert not (tmp_path / "dist").exists()
 
 
-def test_place_that_cannot_be_written_is_refused(full_run, tmp_path):
+def test_place_that_cannot_be_written_is_refused(folder, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
-        export_wheel(full_run.bundle_folder, tmp_path / "file" / "dist", "shop_scores", "1.0.0")
+        export_wheel(folder, tmp_path / "file" / "dist", "shop_scores", "1.0.0")

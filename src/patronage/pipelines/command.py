@@ -16,8 +16,9 @@ from patronage.paths import conf_folder
 from patronage.pipelines import console
 from patronage.pipelines.composition import explained
 from patronage.pipelines.settings import plain
+from patronage.pipelines.signing import use_keys
 
-OPTIONAL_GROUPS = {"score": ("dates",), "value": ("dates",), "sql": ("dates",)}
+OPTIONAL_GROUPS = {"score": ("dates",), "value": ("dates",), "sql": ("dates",), "monitor": ("dates",)}
 """Groups that may stay unset, by command, because they only lend their values to other keys."""
 
 
@@ -48,6 +49,7 @@ def run(name: str) -> None:
         logging.getLogger("sqlglot").setLevel(logging.WARNING)
         try:
             values = plain(config, OPTIONAL_GROUPS.get(name, ()))
+            use_keys(values.pop("signing"))
             getattr(import_module(f"patronage.pipelines.{name}"), name)(values)
         except PatronageError as error:
             console.refuse(error)

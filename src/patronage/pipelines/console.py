@@ -46,6 +46,16 @@ def results(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     OUT.print(table)
 
 
+def words(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show a table of text."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    OUT.print(table)
+
+
 def refuse(error: PatronageError) -> None:
     """Say why a command stops."""
     ERR.print(f"[bold red]{type(error).__name__}[/bold red]: {escape(str(error))}", soft_wrap=True)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from patronage.errors import ConfigError, PatronageError
 
 MISSING = "???"
+COMMON = {"signing"}
+"""What every command's configuration holds and `command.run` itself reads."""
+
 TRACKING_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 
 T = TypeVar("T", bound="Settings")
@@ -206,7 +209,7 @@ def own_settings(kind: type[T], config: dict[str, Any], command: str, groups: se
     ConfigError
         Naming every key that is unknown, missing, of the wrong type or out of range.
     """
-    known = {*groups, *kind.model_fields}
+    known = {*COMMON, *groups, *kind.model_fields}
     unknown = sorted(set(config) - known)
     if unknown:
         message = f"patronage {command} does not know {', '.join(unknown)}; it knows {', '.join(sorted(known))}."

@@ -11,6 +11,7 @@ from patronage.files import check_writable, written_whole
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener, tracking_store
+from patronage.pipelines.remarks import note_ledger
 from patronage.pipelines.settings import Settings, own_settings
 from patronage.pipelines.table_settings import is_customer_table
 from patronage.pipelines.value_words import facts_of, headlines_of, rows_of
@@ -126,6 +127,7 @@ def value(config: dict[str, Any]) -> None:
         bundle = ledger_bundle(read_bundle(resolved.bundle_folder), "A statement of value")
     ledger = opened()
     ledger.require_facts_until(settings.as_of)
+    note_ledger(ledger, bundle, settings.as_of)
     if settings.since is not None:
         ledger.require_facts_until(settings.since, "since")
     statement = value_statement(ledger.tables, costs, bundle, rules, ledger.span[0], terms, console.step)

@@ -7,16 +7,18 @@
     spend.json       parameters of the spend model
     churn.json       kind, features, horizon and calibration of the churn model
     churn.ubj        its trees, in XGBoost's own format, if it has any
+    manifest.sig     the manifest's signature, if it was signed
 
 There are two settings. The model of a ledger has all of these and gives all scores; the model of a customer table
-(`TableBundle`) has churn alone. Loading checks the SHA-256 of every member, and that no file is beyond all measure,
-before anything is read from it. The manifest has no hash of its own: its SHA-256 is the fingerprint that names the
-bundle. There is no pickle anywhere.
+(`TableBundle`) has churn alone. Loading checks the SHA-256 of every member, that no file is beyond all measure and none
+is there that does not belong, before anything is read from it; then types and ranges of all values, and the trees node
+by node. The manifest has no hash of its own: its SHA-256 is the fingerprint that names the bundle, and where a key is
+configured its signature must fit (`bundle_signature`). There is no pickle anywhere.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,9 +27,12 @@ import xgboost
 
 from ..errors import BundleError
 from ..files import written_whole
-from ..schema import MODEL_INPUT, SCORE_VALUES, TABLE_SCORE_VALUES, Column, TableSchema
+from ..schema import MODEL_INPUT, SCORE_VALUES, TABLE_SCORE_VALUES, TableSchema
+from . import bundle_values as checked
 from .bundle_files import MANIFEST as MANIFEST
-from .bundle_files import TREES, checked_member, file_facts, parsed, read_bytes, write_json
+from .bundle_files import TREES, checked_member, file_facts, parsed, read_bytes, refuse_other_files, write_json
+from .bundle_signature import check_signature, sign_bundle
+from .bundle_trees import check_trees
 from .churn_kinds import AnyChurnModel, churn_facts, churn_model, churn_trees
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
@@ -43,8 +48,17 @@ CHURN_MEMBERS = ("churn.json", TREES)
 MEMBERS = ("purchase.json", "spend.json", *CHURN_MEMBERS)
 """What belongs to the model of a ledger; that of a customer table has the members of churn alone."""
 
+HISTORY = ("frequency", "recency", "T")
+"""What every purchase model reads."""
+
 MOST_NAMES = 5
 """How many columns a message names."""
+
+_MISFITS = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, ArithmeticError, MemoryError,
+    xgboost.core.XGBoostError,
+)  # fmt: skip
+"""What values of the wrong kind raise, wherever they are first made use of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,8 @@ AnyBundle = Bundle | TableBundle
 def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
     """Write `bundle` as a folder, whole or not at all; an older bundle at that place is replaced.
 
+    It is signed, if a private key is configured in the environment; see `bundle_signature`.
+
     Returns
     -------
     Path
@@ -132,6 +148,8 @@ def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
     ------
     OutputError
         If it cannot be written.
+    ConfigError
+        If the key cannot be used.
     """
     folder = Path(folder)
     with written_whole(folder) as place:
@@ -155,26 +173,57 @@ def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
             "files": {name: file_facts(place / name) for name in MEMBERS if (place / name).exists()},
         }
         write_json(place / MANIFEST, manifest)
+        sign_bundle(place)
     return folder
 
 
-def read_bundle(folder: Path | str) -> AnyBundle:
+def read_bundle(folder: Path | str, public_key: Path | str | None = None) -> AnyBundle:
     """Read a bundle after checking that it is whole and unaltered.
+
+    Parameters
+    ----------
+    folder : path
+    public_key : path, optional
+        PEM file of the key that the bundle must be signed for; that of the environment if not given. See
+        `bundle_signature`.
 
     Raises
     ------
     BundleError
-        If the folder or a file is missing, a hash or size differs from the manifest, the format or setting is not
-        known, or a value does not fit.
+        If the folder or a file is missing, one is there that does not belong, a hash or size differs from the
+        manifest, the format or setting is not known, a value does not fit, or the signature is missing or another.
+    ConfigError
+        If a key is configured and cannot be used.
     """
     folder = Path(folder)
     if not folder.is_dir():
         message = f"No bundle at {folder}: expected a folder with {MANIFEST} and {', '.join(MEMBERS)}."
         raise BundleError(message)
     raw = read_bytes(folder, MANIFEST)
+    check_signature(folder, raw, public_key)
     manifest = parsed(raw, folder / MANIFEST)
+    members, read = _reader(folder, manifest)
+    # Only trees may be missing: without a model that has them, the manifest does not name them.
+    named = [name for name in members if name != TREES or TREES in (manifest.get("files") or ())]
+    contents = {name: checked_member(folder, name, manifest) for name in named}
+    refuse_other_files(folder, named, manifest)
+    facts = {name: parsed(content, folder / name) for name, content in contents.items() if name != TREES}
+    trees = contents.get(TREES)
+    try:
+        looked_at = check_trees(trees) if trees is not None else None
+        bundle = read(manifest, facts, churn_model(facts["churn.json"], trees), hashlib.sha256(raw).hexdigest()[:12])
+        checked.check_churn(bundle.churn, bundle.inputs, isinstance(bundle, Bundle), looked_at)
+    except _MISFITS as error:
+        what = str(error) if type(error) is ValueError else repr(error)
+        message = f"The bundle {folder} holds a value that does not fit: {what}. Train or export it again."
+        raise BundleError(message) from error
+    return bundle
+
+
+def _reader(folder: Path, manifest: dict[str, Any]) -> "tuple[tuple[str, ...], _Reader]":
+    """What reads a bundle of this format and setting, and the members that it has."""
     found = manifest.get("format")
-    if found not in READABLE:
+    if type(found) is not int or found not in READABLE:
         message = (
             f"The bundle {folder} has format {found!r}; this version of patronage reads formats "
             f"{', '.join(map(str, READABLE))}. Use the version that wrote it, or train again."
@@ -182,20 +231,10 @@ def read_bundle(folder: Path | str) -> AnyBundle:
         raise BundleError(message)
     # Bundles of formats 1 and 2 are all of ledgers and do not say so.
     setting = manifest.get("setting", Bundle.setting)
-    if setting not in _READERS:
+    if not isinstance(setting, str) or setting not in _READERS:
         message = f"The bundle {folder} is of the setting {setting!r}; known are {', '.join(_READERS)}."
         raise BundleError(message)
-    members, read = _READERS[setting]
-    # Only trees may be missing: without a model that has them, the manifest does not name them.
-    named = [name for name in members if name != TREES or TREES in (manifest.get("files") or ())]
-    contents = {name: checked_member(folder, name, manifest) for name in named}
-    facts = {name: parsed(content, folder / name) for name, content in contents.items() if name != TREES}
-    try:
-        churn = churn_model(facts["churn.json"], contents.get(TREES))
-        return read(manifest, facts, churn, hashlib.sha256(raw).hexdigest()[:12])
-    except (KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as error:
-        message = f"The bundle {folder} holds a value that does not fit: {error!r}. Train or export it again."
-        raise BundleError(message) from error
+    return _READERS[setting]
 
 
 def ledger_bundle(bundle: AnyBundle, wanted: str) -> Bundle:
@@ -214,10 +253,12 @@ def ledger_bundle(bundle: AnyBundle, wanted: str) -> Bundle:
     """
     if isinstance(bundle, Bundle):
         return bundle
+    of_contracts = bool(bundle.training.get("of_contracts"))
+    learnt_from = "the contracts of a ledger" if of_contracts else "a customer table"
+    instead = "setting=contracts" if of_contracts else "ledger=customer_table and the same table settings"
     message = (
-        f"{wanted} needs the model of a ledger. This one was trained on a customer table and reads its columns "
-        f"({_some(bundle.inputs)}): score it with ledger=customer_table and the same table settings, or choose another "
-        "model=..."
+        f"{wanted} needs the model of a ledger's purchases. This one was trained on {learnt_from} and reads columns of "
+        f"it ({_some(bundle.inputs)}): score it with {instead}, or choose another model=..."
     )
     raise BundleError(message)
 
@@ -242,34 +283,36 @@ def _of_ledger(
     manifest: dict[str, Any], facts: dict[str, dict[str, Any]], churn: AnyChurnModel, fingerprint: str
 ) -> Bundle:
     purchase, spend = facts["purchase.json"], facts["spend.json"]
-    return Bundle(
-        purchase=_from_fields(KINDS[purchase["kind"]], purchase),
-        spend=_from_fields(GammaGammaParams, spend),
+    horizon = checked.horizon(manifest["horizon_days"])
+    bundle = Bundle(
+        purchase=checked.from_fields(KINDS[purchase["kind"]], purchase),
+        spend=checked.from_fields(GammaGammaParams, spend),
         churn=churn,
-        value=ValueTerms(**manifest["value"]),
+        value=checked.value_terms(manifest["value"], horizon),
         as_of=date.fromisoformat(manifest["as_of"]),
         time_unit=TimeUnit(manifest["time_unit"]),
-        horizon_days=int(manifest["horizon_days"]),
-        training=manifest["training"],
-        inputs=_inputs(manifest),
+        horizon_days=horizon,
+        training=checked.mapping(manifest["training"], "training"),
+        inputs=checked.columns(manifest["input"]),
         fingerprint=fingerprint,
     )
+    lacking = sorted({*HISTORY, *bundle.spend.columns} - set(bundle.inputs.names))
+    if lacking:
+        message = f"its inputs lack {', '.join(lacking)}"
+        raise ValueError(message)
+    return bundle
 
 
 def _of_table(
-    manifest: dict[str, Any], facts: dict[str, dict[str, Any]], churn: AnyChurnModel, fingerprint: str
+    manifest: dict[str, Any], _: dict[str, dict[str, Any]], churn: AnyChurnModel, fingerprint: str
 ) -> TableBundle:
     as_of, horizon = manifest["as_of"], manifest["horizon_days"]
-    unknown = sorted(set(churn.features) - {column["name"] for column in manifest["input"]})
-    if unknown:
-        message = f"{facts['churn.json'].get('kind')} looks at {', '.join(unknown)}, which are no inputs"
-        raise ValueError(message)
     return TableBundle(
         churn=churn,
-        inputs=_inputs(manifest),
+        inputs=checked.columns(manifest["input"]),
         as_of=None if as_of is None else date.fromisoformat(as_of),
-        horizon_days=None if horizon is None else int(horizon),
-        training=manifest["training"],
+        horizon_days=None if horizon is None else checked.horizon(horizon),
+        training=checked.mapping(manifest["training"], "training"),
         fingerprint=fingerprint,
     )
 
@@ -283,28 +326,8 @@ _READERS: dict[str, tuple[tuple[str, ...], _Reader]] = {
 """By setting, the members of a bundle and what puts them together."""
 
 
-def _inputs(manifest: dict[str, Any]) -> TableSchema:
-    return TableSchema(MODEL_INPUT.name, tuple(Column(**column) for column in manifest["input"]))
-
-
 def _some(table: TableSchema) -> str:
     return ", ".join(table.names[:MOST_NAMES]) + (", ..." if len(table.names) > MOST_NAMES else "")
-
-
-def _from_fields(kind: type, values: dict[str, Any]) -> Any:
-    """Numbers and flags by name; a field that an older bundle does not know yet keeps its default."""
-    known = [item for item in fields(kind) if item.name in values or item.default is MISSING]
-    return kind(**{item.name: _as_field(item.type, values[item.name]) for item in known})
-
-
-def _as_field(kind: Any, value: Any) -> float | int | bool:
-    if kind not in (bool, int):
-        return float(value)
-    if type(value) is not kind:
-        expected = "true or false" if kind is bool else "a whole number"
-        message = f"expected {expected}, got {value!r}"
-        raise TypeError(message)
-    return value  # type: ignore[no-any-return]
 
 
 def _columns(table: TableSchema) -> list[dict[str, Any]]:

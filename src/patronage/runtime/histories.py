@@ -106,8 +106,14 @@ def checked_histories(
     x, t_x, observed = history_columns(frequency, recency, T)
     if len(x) == 0 or _usable(x, t_x, observed):
         return Histories(x, t_x, observed)
+    refuse_rows(history_failures(x, t_x, observed), what="purchase histories", ids=ids)
+    return Histories(x, t_x, observed)
+
+
+def history_failures(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> dict[str, NDArray[np.bool_]]:
+    """Which rows are no purchase histories, by reason: masks of shape (n,)."""
     finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(observed)
-    failures = {
+    return {
         "a value that is missing or not finite": ~finite,
         "frequency negative or not whole": finite & ((x < 0) | (x != np.floor(x))),
         "recency negative": finite & (t_x < 0),
@@ -115,8 +121,6 @@ def checked_histories(
         "frequency 0 with recency above 0": finite & (x == 0) & (t_x > 0),
         "frequency above 0 with recency 0": finite & (x > 0) & (t_x == 0),
     }
-    refuse_rows(failures, what="purchase histories", ids=ids)
-    return Histories(x, t_x, observed)
 
 
 def history_columns(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[FloatArray]:

@@ -33,6 +33,9 @@ ROWS_AT_ONCE = 131_072
 USUAL = "usual"
 """Where a bundle's training facts keep what is usual."""
 
+OF_CONTRACTS = "of_contracts"
+"""Where the training facts of a bundle of rows say that the rows are contracts of a ledger, with a ledger's features."""
+
 Texts = NDArray[Any]
 
 
@@ -69,6 +72,9 @@ class ReasonTeller:
         Days in the unit of the columns T and recency.
     usual : mapping, optional
         What is usual, by column: the median of numbers. Columns without words of their own are held against it.
+    of_ledger : bool
+        Whether the features are those of a ledger, which have words of their own. A column of a customer table may
+        have the same name and mean something else.
 
     Attributes
     ----------
@@ -76,13 +82,20 @@ class ReasonTeller:
         What reasons may be about, each with the positions of its features.
     """
 
-    def __init__(self, explainer: Explainer, time_unit_days: float = 1.0, usual: Usual | None = None) -> None:
+    def __init__(
+        self,
+        explainer: Explainer,
+        time_unit_days: float = 1.0,
+        usual: Usual | None = None,
+        of_ledger: bool = True,
+    ) -> None:
         self.explainer = explainer
         self.time_unit_days = time_unit_days
         self.usual = dict(usual or {})
+        self.of_ledger = of_ledger
         self.members: dict[str, list[int]] = {}
         for position, name in enumerate(explainer.features):
-            self.members.setdefault(topic_of(name), []).append(position)
+            self.members.setdefault(topic_of(name) if of_ledger else name, []).append(position)
 
     @classmethod
     def of_bundle(cls, bundle: Any, method: ExplainMethod = "auto") -> "ReasonTeller":
@@ -97,7 +110,9 @@ class ReasonTeller:
         """
         usual = bundle.training.get(USUAL) or {}
         unit = getattr(bundle, "time_unit", None)
-        return cls(Explainer(bundle.churn, usual, method), unit.days if unit is not None else 1.0, usual)
+        explainer = Explainer(bundle.churn, usual, method)
+        of_ledger = unit is not None or bool(bundle.training.get(OF_CONTRACTS))
+        return cls(explainer, unit.days if unit is not None else 1.0, usual, of_ledger)
 
     def topic_contributions(self, values: FloatArray) -> FloatArray:
         """Contributions of features summed over topics: (number of features, n) to (number of topics, n)."""
@@ -170,10 +185,12 @@ class ReasonTeller:
     def _told(self, name: str, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.intp]) -> Texts:
         """The words of a feature for some rows."""
         if name in self.explainer.model.categories:
-            return _said_text(name, columns[name][rows], self.explainer.model.categories[name])
-        spoken = IN_DAYS.get(name, name)
-        unit = self.time_unit_days if name in IN_DAYS else 1.0
-        wording = WORDINGS.get(spoken) or generic_wording(name, self.usual.get(name))
+            phrases = TEXT_TOPICS.get(name) if self.of_ledger else None
+            return _said_text(name, columns[name][rows], self.explainer.model.categories[name], phrases)
+        in_days = self.of_ledger and name in IN_DAYS
+        spoken, unit = (IN_DAYS[name], self.time_unit_days) if in_days else (name, 1.0)
+        own = WORDINGS.get(spoken) if self.of_ledger else None
+        wording = own or generic_wording(name, self.usual.get(name))
         read = {other: columns[other][rows] for other in wording.reads if other in columns}
         return said(wording, spoken, {**read, spoken: columns[name][rows] * unit})
 
@@ -264,8 +281,8 @@ def _held_against(name: str, usual: float, value: float) -> str:
     return f"{name} {digits(value)}, {'above' if value > usual else 'below'} the usual {digits(usual)}"
 
 
-def _said_text(name: str, values: Texts, known: tuple[str, ...]) -> Texts:
-    _, told, missing = TEXT_TOPICS.get(name, (name, f"{name} is {{}}", f"{name} is missing"))
+def _said_text(name: str, values: Texts, known: tuple[str, ...], phrases: tuple[str, str, str] | None) -> Texts:
+    _, told, missing = phrases or (name, f"{name} is {{}}", f"{name} is missing")
     words: dict[Any, str] = {value: told.replace("{}", value) for value in known}
     others = {value for value in values.tolist() if value not in words}
     for value in others:

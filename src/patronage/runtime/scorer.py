@@ -12,7 +12,9 @@ from ..schema import SCORE_VALUES, TableSchema
 from . import clv, gamma_gamma
 from .bundle import AnyBundle, Bundle, TableBundle, read_bundle
 from .histories import FloatArray, Histories, checked_histories, refuse_rows
+from .known_values import filled
 from .purchase.model import PurchaseParams
+from .reasons import Direction, Reasons, ReasonTeller
 
 
 class Scorer:
@@ -25,6 +27,7 @@ class Scorer:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
+        self._teller: ReasonTeller | None = None
 
     def score(self, table: Any) -> dict[str, FloatArray]:
         """Score every row of a table.
@@ -63,6 +66,38 @@ class Scorer:
         }
         return {name: scores[name] for name in SCORE_VALUES.names}
 
+    def reasons(self, table: Any, n_reasons: int = 3, direction: Direction = "both") -> Reasons:
+        """Why each row of a table has its churn probability, in words.
+
+        Parameters
+        ----------
+        table : mapping of str to array-like, pandas, Polars or Arrow table
+            As for `score`.
+        n_reasons : int
+            The most that are told, 1 and above.
+        direction : {"both", "raises", "keeps"}
+            Reasons that raise the probability, that keep the customer, or the strongest of both.
+
+        Returns
+        -------
+        Reasons
+            Rows as given.
+
+        Raises
+        ------
+        ConfigError
+            If `n_reasons` or `direction` does not fit.
+        InputError
+            As `score`.
+        """
+        columns = model_input(table, self.bundle.inputs)
+        bundle = self.bundle
+        histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
+        columns |= told_by_purchases(bundle.purchase, histories, bundle.time_unit.from_days(bundle.horizon_days))
+        if self._teller is None:
+            self._teller = ReasonTeller.of_bundle(self.bundle)
+        return self._teller.tell(columns, n_reasons, direction)
+
 
 class TableScorer:
     """Scores customers with the bundle of a customer table.
@@ -74,6 +109,7 @@ class TableScorer:
 
     def __init__(self, bundle: TableBundle) -> None:
         self.bundle = bundle
+        self._teller: ReasonTeller | None = None
 
     def score(self, table: Any) -> dict[str, FloatArray]:
         """Score every row of a table.
@@ -82,7 +118,8 @@ class TableScorer:
         ----------
         table : mapping of str to array-like, pandas, Polars or Arrow table
             Holds the columns ``bundle.inputs``, in any order; others are ignored. Numbers may be missing (NaN), and so
-            may texts (None); a text that the model has not seen in training counts as missing.
+            may texts (None); where none was in training, the usual value is taken, see `known_values`. A text that
+            the model has not seen in training counts as missing to it.
 
         Returns
         -------
@@ -94,8 +131,35 @@ class TableScorer:
         InputError
             If a column is missing or of another type, or numbers are infinite; all reasons at once.
         """
-        columns = model_input(table, self.bundle.inputs)
-        return {"churn_probability": self.bundle.churn.churn_probability(columns)}
+        return {"churn_probability": self.bundle.churn.churn_probability(input_of(table, self.bundle))}
+
+    def reasons(self, table: Any, n_reasons: int = 3, direction: Direction = "both") -> Reasons:
+        """Why each row of a table has its churn probability, in words.
+
+        Parameters
+        ----------
+        table : mapping of str to array-like, pandas, Polars or Arrow table
+            As for `score`.
+        n_reasons : int
+            The most that are told, 1 and above.
+        direction : {"both", "raises", "keeps"}
+            Reasons that raise the probability, that keep the customer, or the strongest of both.
+
+        Returns
+        -------
+        Reasons
+            Rows as given.
+
+        Raises
+        ------
+        ConfigError
+            If `n_reasons` or `direction` does not fit.
+        InputError
+            As `score`.
+        """
+        if self._teller is None:
+            self._teller = ReasonTeller.of_bundle(self.bundle)
+        return self._teller.tell(input_of(table, self.bundle), n_reasons, direction)
 
 
 AnyScorer = Scorer | TableScorer
@@ -138,6 +202,18 @@ def load_scorer(folder: Path | str) -> AnyScorer:
         If the bundle is incomplete, altered or of another format.
     """
     return scorer_of(read_bundle(folder))
+
+
+def input_of(table: Any, bundle: AnyBundle) -> dict[str, NDArray[Any]]:
+    """What a bundle scores, and tells the reasons of: `model_input`, of a customer table with `known_values.filled`.
+
+    Raises
+    ------
+    InputError
+        As `model_input`.
+    """
+    columns = model_input(table, bundle.inputs)
+    return filled(columns, bundle.training) if isinstance(bundle, TableBundle) else columns
 
 
 def model_input(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:

@@ -75,6 +75,7 @@ _ALL: dict[int, int | None] = {**WINDOWS, 365: None}
 _SPLIT: dict[int, int | None] = {90: 365, 365: None}
 _THIRTY: dict[int, int | None] = {30: 90, 90: 365, 365: None}
 
+_ONE_DAY = "ordered on one day only"
 _NO_SECOND = "no second order yet"
 _NO_THIRD = "fewer than three orders yet"
 
@@ -134,11 +135,13 @@ PURCHASES: dict[str, Wording] = {
         for days in (90, 365)
     },
     "purchase_age_share": Wording(
-        "trend", lambda x: "most orders lie early" if x > 0.5 else "most orders lie late", rounding="share",
-        missing="first order on the last day",
+        "trend", lambda x, days: _ONE_DAY if days == 1 else f"most orders lie {'early' if x > 0.5 else 'late'}",
+        ("purchase_days",), "share", "first order on the last day",
     ),
     "tenure_days": Wording("tenure", _ago("first order")),
-    "purchase_span_days": Wording("tenure", lambda days: f"{count(days, 'day', 'days')} from first to last order"),
+    "purchase_span_days": Wording(
+        "tenure", lambda days: f"{count(days, 'day', 'days')} from first to last order" if days else _ONE_DAY
+    ),
 }  # fmt: skip
 
 

@@ -1,23 +1,31 @@
-"""Batch scoring: a ledger and a date in, one row of scores a customer out."""
+"""One batch of customers scored: their rows in, the columns of a file of scores out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from patronage.errors import DateError
 from patronage.features.model_input import model_input
-from patronage.files import written_whole
 from patronage.ledger.tables import LedgerTables
-from patronage.runtime.scorer import Scorer
-from patronage.schema import SCORE_INTERVALS, SCORE_REASONS, SCORE_VALUES, SCORES, ColumnType, TableSchema
+from patronage.runtime.bundle import Bundle
+from patronage.runtime.scorer import AnyScorer, Scorer
+from patronage.schema import (
+    SCORE_INTERVALS,
+    SCORE_REASONS,
+    SCORES,
+    TABLE_SCORES,
+    ColumnType,
+    TableSchema,
+)
+from patronage.schema.value import SCORE_PROFIT
 from patronage.scoring.intervals import ScoreIntervals
+from patronage.scoring.profit import ScoreProfit
 from patronage.scoring.reasons import ScoreReasons
+from patronage.scoring.usable import REJECTS, Masks, failures, rejected
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -34,123 +42,120 @@ def arrow_schema(*tables: TableSchema) -> pa.Schema:
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.type], column.nullable) for column in columns])
 
 
-MOST_VALUABLE = 5
-"""Customers that are shown when a file is finished."""
-
-
-@dataclass(frozen=True)
-class ScoredFile:
-    """A finished file of scores.
-
-    Attributes
-    ----------
-    path : Path
-    customers : int
-        Rows of the file.
-    totals : dict of str to float
-        Sums of expected_purchases and clv, and of churn_probability (expected number of churners).
-    most_valuable : pyarrow.Table
-        The few rows with the highest clv, highest first.
-    """
-
-    path: Path
-    customers: int
-    totals: dict[str, float]
-    most_valuable: pa.Table
-
-
-def score_ledger(
-    tables: LedgerTables,
-    scorer: Scorer,
-    as_of: date,
-    model_version: str,
-    out: Path | str,
-    batch_rows: int,
-    on_progress: Callable[[int], None] | None = None,
-    intervals: ScoreIntervals | None = None,
-    reasons: ScoreReasons | None = None,
-) -> ScoredFile:
-    """Score every customer known on a date and write a Parquet file, whole or not at all.
-
-    Parameters
-    ----------
-    tables : LedgerTables
-        The facts.
-    scorer : Scorer
-    as_of : date
-        The last day whose facts count.
-    model_version : str
-        Written into every row.
-    out : path
-        The file to write; replaced if it exists.
-    batch_rows : int
-        Customers scored at once, which bounds the memory.
-    on_progress : callable, optional
-        Told the number of customers after every batch.
-    intervals : ScoreIntervals, optional
-        With them the file also has the columns of `schema.SCORE_INTERVALS`.
-    reasons : ScoreReasons, optional
-        With them the file also has the columns of `schema.SCORE_REASONS`.
-
-    Returns
-    -------
-    ScoredFile
-
-    Raises
-    ------
-    DateError
-        If no customer is known on that date.
-    ContractError
-        If the ledger lacks facts that the model reads.
-    OutputError
-        If the file cannot be written.
-    """
-    table = scoring_input(tables, scorer, as_of)
-    totals = dict.fromkeys(("expected_purchases", "clv", "churn_probability"), 0.0)
-    further = [table for table, wanted in ((SCORE_INTERVALS, intervals), (SCORE_REASONS, reasons)) if wanted]
-    schema = arrow_schema(SCORES, *further)
-    customers, most_valuable = 0, schema.empty_table()
-    with written_whole(out) as unfinished:
-        with pq.ParquetWriter(unfinished, schema) as writer:
-            for block, batch in enumerate(table.to_pyarrow_batches(chunk_size=batch_rows)):
-                if not batch.num_rows:
-                    continue
-                scored = score_batch(batch, scorer, as_of, model_version)
-                if intervals:
-                    scored = beside(scored, SCORE_INTERVALS, intervals.of(dict(_named_columns(batch)), block))
-                if reasons:
-                    scores = {name: scored[name].to_numpy() for name in SCORE_VALUES.names}
-                    scored = beside(scored, SCORE_REASONS, reasons.of(dict(_named_columns(batch)), scores))
-                writer.write_table(scored)
-                customers += scored.num_rows
-                ranked = pa.concat_tables([most_valuable, scored]).sort_by([("clv", "descending")])
-                most_valuable = ranked.slice(0, MOST_VALUABLE)
-                for name in totals:
-                    totals[name] += float(np.sum(scored[name].to_numpy()))
-                if on_progress is not None:
-                    on_progress(scored.num_rows)
-        if not customers:
-            message = f"No customer had made a purchase by {as_of}: there is nobody to score."
-            raise DateError(message)
-    return ScoredFile(Path(out), customers, totals, most_valuable)
-
-
 def scoring_input(tables: LedgerTables, scorer: Scorer, as_of: date) -> Any:
     """The table that is scored: customer_id and the bundle's inputs, in order of customer_id (an Ibis table)."""
     known = model_input(tables, as_of, scorer.bundle.time_unit, scorer.bundle.inputs)
     return known.drop("as_of").order_by("customer_id")
 
 
-def score_batch(batch: pa.RecordBatch, scorer: Scorer, as_of: date, model_version: str) -> pa.Table:
-    """Score the customers of one batch of `scoring_input`, as `schema.SCORES`."""
-    columns: dict[str, Any] = scorer.score(dict(_named_columns(batch)))
+@dataclass(frozen=True)
+class ScoredRows:
+    """What became of some rows: every one of them is in one of the two tables.
+
+    Attributes
+    ----------
+    scores : pyarrow.Table
+        As `RowScorer.schema`.
+    rejects : pyarrow.Table
+        As `usable.REJECTS`.
+    """
+
+    scores: pa.Table
+    rejects: pa.Table
+
+
+@dataclass(frozen=True)
+class RowScorer:
+    """Scores tables of customers, and sets aside the rows that cannot be scored.
+
+    Attributes
+    ----------
+    scorer : Scorer or TableScorer
+    as_of : date or None
+        The day of the scores; only the model of a customer table may do without.
+    model_version : str
+        Written into every row.
+    intervals, reasons, profit : optional
+        What stands beside the scores; the model of a customer table has reasons alone.
+    """
+
+    scorer: AnyScorer
+    as_of: date | None
+    model_version: str
+    intervals: ScoreIntervals | None = None
+    reasons: ScoreReasons | None = None
+    profit: ScoreProfit | None = None
+
+    @property
+    def tables(self) -> tuple[TableSchema, ...]:
+        """The tables of the schema whose columns are written, side by side."""
+        scores = SCORES if isinstance(self.scorer.bundle, Bundle) else TABLE_SCORES
+        further = ((SCORE_INTERVALS, self.intervals), (SCORE_REASONS, self.reasons), (SCORE_PROFIT, self.profit))
+        return (scores, *(table for table, wanted in further if wanted))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the scores."""
+        return arrow_schema(*self.tables)
+
+    def of(self, table: pa.Table, first_row: int, part: int) -> ScoredRows:
+        """Score some customers.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            customer_id and the bundle's inputs, as `feature_rows.FeatureRows` gives them.
+        first_row : int
+            Number of the first row in the input, from 0.
+        part : int
+            Number of the part, which seeds the draws of intervals.
+        """
+        masks = failures(self.scorer.bundle, dict(_named_columns(table)))
+        nobody = pc.is_null(table["customer_id"]).to_numpy()
+        if nobody.any():
+            masks["customer_id missing"] = nobody
+        rows, kept = _without(table, masks, np.arange(table.num_rows))
+        scores = self._scored(rows, part)
+        beyond = _beyond_numbers(scores, self.schema)
+        if beyond:
+            for reason, mask in beyond.items():
+                masks[reason] = np.zeros(table.num_rows, dtype=bool)
+                masks[reason][kept[mask]] = True
+            scores, _ = _without(scores, beyond, kept)
+        schema = arrow_schema(REJECTS)
+        return ScoredRows(scores, rejected(table, masks, first_row, schema) if masks else schema.empty_table())
+
+    def _scored(self, rows: pa.Table, part: int) -> pa.Table:
+        if not rows.num_rows:
+            return self.schema.empty_table()
+        columns = dict(_named_columns(rows))
+        # What overflows ends as a score that is no number, and its row among those set aside.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+            scored = score_batch(rows, self.scorer, self.as_of, self.model_version)
+        scores = {name: scored[name].to_numpy() for name in self.scorer.bundle.outputs.names}
+        if self.intervals:
+            scored = beside(scored, SCORE_INTERVALS, self.intervals.of(columns, part))
+        if self.reasons:
+            scored = beside(scored, SCORE_REASONS, self.reasons.of(columns, scores))
+        if self.profit:
+            known = self.profit.of(rows["customer_id"].to_numpy(), scores["churn_probability"])
+            scored = beside(scored, SCORE_PROFIT, known)
+        return scored
+
+
+def score_batch(
+    batch: pa.RecordBatch | pa.Table, scorer: AnyScorer, as_of: date | None, model_version: str
+) -> pa.Table:
+    """Score the customers of one batch of `scoring_input`, as `schema.SCORES` (of a table's model, `TABLE_SCORES`)."""
+    table = SCORES if isinstance(scorer.bundle, Bundle) else TABLE_SCORES
+    columns: dict[str, Any] = dict(scorer.score(dict(_named_columns(batch))))
     columns |= {
         "customer_id": batch.column("customer_id"),
         "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), batch.num_rows),
         "horizon_days": pa.repeat(pa.scalar(scorer.bundle.horizon_days, pa.int64()), batch.num_rows),
         "model_version": pa.repeat(pa.scalar(model_version), batch.num_rows),
     }
-    return pa.table([columns[name] for name in SCORES.names], schema=arrow_schema(SCORES))
+    return pa.table([columns[name] for name in table.names], schema=arrow_schema(table))
 
 
 def beside(scored: pa.Table, table: TableSchema, columns: Mapping[str, Any]) -> pa.Table:
@@ -160,7 +165,22 @@ def beside(scored: pa.Table, table: TableSchema, columns: Mapping[str, Any]) -> 
     return pa.table([*scored.columns, *arrays], schema=pa.schema([*scored.schema, *schema]))
 
 
-def _named_columns(batch: pa.RecordBatch) -> Iterator[tuple[str, Any]]:
+def _without(table: pa.Table, masks: Masks, numbers: Any) -> tuple[pa.Table, Any]:
+    """The rows that no mask names, with their numbers."""
+    if not masks:
+        return table, numbers
+    kept = np.flatnonzero(~np.logical_or.reduce(list(masks.values())))
+    return table.take(pa.array(kept)), numbers[kept]
+
+
+def _beyond_numbers(scores: pa.Table, schema: pa.Schema) -> Masks:
+    """Rows with a score that is no number, by the score."""
+    numbers = [field.name for field in schema if field.type == pa.float64() and not field.nullable]
+    found = {f"{name} beyond all numbers": ~np.isfinite(scores[name].to_numpy()) for name in numbers}
+    return {reason: mask for reason, mask in found.items() if mask.any()}
+
+
+def _named_columns(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name != "customer_id":
-            yield name, column.to_numpy(zero_copy_only=False)
+            yield name, column.to_numpy() if isinstance(batch, pa.Table) else column.to_numpy(zero_copy_only=False)

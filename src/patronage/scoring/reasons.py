@@ -6,7 +6,7 @@ from typing import Any
 from patronage.runtime.bundle import AnyBundle
 from patronage.runtime.contributions import ExplainMethod
 from patronage.runtime.reasons import Direction, ReasonTeller
-from patronage.runtime.scorer import model_input
+from patronage.runtime.scorer import input_of
 from patronage.schema import N_REASONS, PURCHASE_OUTPUTS
 
 METHODS_IN_WORDS = {
@@ -59,7 +59,7 @@ class ScoreReasons:
         dict of str to ndarray, shape (n,)
         """
         told = {name: scores[name] for name in PURCHASE_OUTPUTS if name in scores}
-        reasons = self.teller.tell(model_input(columns, self.bundle.inputs) | told, N_REASONS, self.direction)
+        reasons = self.teller.tell(input_of(columns, self.bundle) | told, N_REASONS, self.direction)
         found: dict[str, Any] = {}
         for place, (text, effect) in enumerate(zip(reasons.text, reasons.effect, strict=True), start=1):
             found |= {f"reason_{place}": text, f"reason_{place}_effect": effect}

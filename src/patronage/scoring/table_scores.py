@@ -17,6 +17,7 @@ from patronage.runtime.scorer import TableScorer
 from patronage.schema import SCORE_REASONS, TABLE_SCORES
 from patronage.scoring.batch import arrow_schema
 from patronage.scoring.reasons import ScoreReasons
+from patronage.scoring.table_checks import Checked, check_table
 
 MOST_AT_RISK = 5
 """Customers that are shown when a file is finished."""
@@ -35,12 +36,15 @@ class ScoredTable:
         Sum of the probabilities.
     most_at_risk : DataFrame
         customer_id and churn_probability of the few rows with the highest, highest first.
+    checked : Checked
+        What was found in the columns.
     """
 
     path: Path
     customers: int
     expected_to_leave: float
     most_at_risk: pd.DataFrame
+    checked: Checked
 
 
 def score_table(
@@ -78,9 +82,12 @@ def score_table(
     ------
     InputError
         If a column is of another type than the model was trained with.
+    ContractError
+        As `check_table`.
     OutputError
         If the file cannot be written.
     """
+    checked = check_table(table, scorer.bundle)
     probability = churn_probabilities(table.frame, scorer, batch_rows)
     n = len(table)
     days = [as_of] * n if table.day is None else table.day.dt.date.tolist()
@@ -98,7 +105,7 @@ def score_table(
         pq.write_table(pa.table([columns[name] for name in schema.names], schema=schema), unfinished)
     order = np.argsort(-probability, kind="stable")[:MOST_AT_RISK]
     most = pd.DataFrame({"customer_id": table.customer.iloc[order], "churn_probability": probability[order]})
-    return ScoredTable(Path(out), n, float(probability.sum()), most.reset_index(drop=True))
+    return ScoredTable(Path(out), n, float(probability.sum()), most.reset_index(drop=True), checked)
 
 
 def churn_probabilities(frame: pd.DataFrame, scorer: TableScorer, batch_rows: int) -> FloatArray:

@@ -6,17 +6,24 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from patronage.errors import ConfigError
+from patronage.errors import ConfigError, OutputError
 from patronage.files import written_whole
-from patronage.runtime.bundle import AnyBundle, Bundle, TableBundle, read_bundle
+from patronage.runtime.bundle import AnyBundle, read_bundle
+from patronage.runtime.bundle_signature import sign_bundle
 from patronage.runtime.vendor import copy_runtime
-from patronage.schema.markdown import column_table
+from patronage.scoring.bill_of_materials import LICENCE, OPTIONAL, REQUIRED, bill_of_materials
+from patronage.scoring.wheel_readme import wheel_readme
 
-TEMPLATE = Path(__file__).with_name("scorer_module.py.in")
+TEMPLATES = {"__init__.py": "scorer_module.py.in", "__main__.py": "scorer_main.py.in"}
+"""The module's own files, and what they are made from."""
 
-TAKEN_NAMES = {"numpy", "scipy", "xgboost", "patronage", *sys.stdlib_module_names}
+BILL = "sbom.cdx.json"
+
+TAKEN_NAMES = {"numpy", "scipy", "xgboost", "pyarrow", "cryptography", "patronage", *sys.stdlib_module_names}
 
 _PYPROJECT = """\
 [build-system]
@@ -28,48 +35,22 @@ name = "{name}"
 version = "{version}"
 description = "Customer scores by patronage, model {fingerprint}."
 readme = "README.md"
-license = "Apache-2.0"
+license = "{licence}"
+license-files = ["LICENSE"]
 requires-python = ">=3.11"
-dependencies = ["numpy>=2", "scipy>=1.14", "xgboost>=3,<4"]
+dependencies = {required}
+
+[project.optional-dependencies]
+{optional}
 
 [tool.hatch.build.targets.wheel]
 packages = ["{name}"]
 """
 
-_README = """\
-# {name}
 
-Scores customers with the model `{fingerprint}`, fitted to {fitted_to}.
-
-```python
-from {name} import score
-
-scores = score(table)     # a dict of arrays, or a pandas, Polars or Arrow table
-```
-
-{terms}
-
-## Columns that go in
-
-{inputs}
-
-## Columns that come out
-
-{outputs}
-"""
-
-
-_LEDGER_TERMS = """\
-`recency` and `T` are in {time_unit}s, counted up to the day for which scores are wanted; scores look
-{horizon_days} days ahead of it. The clv counts {margin:.4g} of the spend as margin and discounts
-by {discount:.4g} a year."""
-
-_TABLE_TERMS = """\
-The columns are those of the table that the model was trained on: numbers may be missing, and a text that was not seen
-in training counts as missing. What leaving means is what the label of that table says: {label}.{horizon}"""
-
-
-def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) -> Path:
+def export_wheel(
+    bundle_folder: Path, out: Path | str, name: str, version: str, sign_key: Path | str | None = None
+) -> Path:
     """Build the wheel of a bundle.
 
     Parameters
@@ -82,6 +63,8 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
         Name of the module, a Python identifier in lower case.
     version : str
         Version of the wheel, for example ``0.1.0``.
+    sign_key : path, optional
+        PEM file of the private key to sign the model with; without it, a signed model stays so.
 
     Returns
     -------
@@ -94,7 +77,7 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     BundleError
         If the bundle is incomplete or altered.
     ConfigError
-        If the name or version is not of the form required.
+        If the name or version is not of the form required, or the key cannot be used.
     OutputError
         If the wheel cannot be written.
     """
@@ -112,7 +95,7 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     bundle = read_bundle(bundle_folder)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        stage_project(root, bundle, bundle_folder, name, version)
+        stage_project(root, bundle, bundle_folder, name, version, sign_key)
         (built,) = WheelBuilder(str(root)).build(directory=str(root / "dist"), versions=["standard"])
         target = Path(out) / Path(built).name
         with written_whole(target) as unfinished:
@@ -120,41 +103,59 @@ def export_wheel(bundle_folder: Path, out: Path | str, name: str, version: str) 
     return target
 
 
-def stage_project(root: Path, bundle: AnyBundle, bundle_folder: Path, name: str, version: str) -> None:
+def stage_project(
+    root: Path, bundle: AnyBundle, bundle_folder: Path, name: str, version: str, sign_key: Path | str | None = None
+) -> None:
     """Lay out the project of the wheel in the empty folder `root`."""
     package = root / name
     copy_runtime(package / "_patronage")
-    shutil.copytree(bundle_folder, package / "_bundle")
-    module = TEMPLATE.read_text(encoding="utf-8").replace("patronage_scorer", name)
+    packed = shutil.copytree(bundle_folder, package / "_bundle")
+    if sign_key is not None:
+        sign_bundle(packed, sign_key)
+    for place, template in TEMPLATES.items():
+        (package / place).write_text(_filled(template, bundle, name, version), encoding="utf-8")
+    (package / "py.typed").touch()
+    (package / BILL).write_text(bill_of_materials(bundle, packed, name, version), encoding="utf-8")
+    (root / "README.md").write_text(wheel_readme(bundle, name), encoding="utf-8")
+    (root / "LICENSE").write_text(licence_text(), encoding="utf-8")
+    project = _PYPROJECT.format(
+        name=name,
+        version=version,
+        fingerprint=bundle.fingerprint,
+        licence=LICENCE,
+        required=_requirements(REQUIRED),
+        optional="\n".join(f"{extra} = {_requirements(packages)}" for extra, packages in OPTIONAL.items()),
+    )
+    (root / "pyproject.toml").write_text(project, encoding="utf-8")
+
+
+def licence_text() -> str:
+    """The licence that the code of a module is under: that of the installed patronage.
+
+    Raises
+    ------
+    OutputError
+        If patronage was installed without it.
+    """
+    try:
+        found = [path for path in distribution("patronage").files or () if path.name == "LICENSE"]
+    except PackageNotFoundError:
+        found = []
+    for path in (*(Path(str(path.locate())) for path in found), Path(__file__).parents[3] / "LICENSE"):
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    message = "The licence of patronage is missing from its installation; install it again before exporting."
+    raise OutputError(message)
+
+
+def _filled(template: str, bundle: AnyBundle, name: str, version: str) -> str:
+    module = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    module = module.replace("patronage_scorer", name).replace('"VERSION"', json.dumps(version))
     for place, table in (("INPUTS", bundle.inputs), ("OUTPUTS", bundle.outputs)):
         columns = ",\n    ".join(json.dumps(column, ensure_ascii=False) for column in table.names)
         module = module.replace(f'("{place}",)', f"(\n    {columns},\n)")
-    (package / "__init__.py").write_text(module, encoding="utf-8")
-    (package / "py.typed").touch()
-    facts = {"name": name, "version": version, "fingerprint": bundle.fingerprint}
-    (root / "pyproject.toml").write_text(_PYPROJECT.format(**facts), encoding="utf-8")
-    readme = _README.format(
-        **facts,
-        fitted_to=f"facts up to {bundle.as_of}" if bundle.as_of else "a table of customers",
-        terms=_terms(bundle),
-        inputs=column_table(bundle.inputs),
-        outputs=column_table(bundle.outputs),
-    )
-    (root / "README.md").write_text(readme, encoding="utf-8")
+    return module
 
 
-def _terms(bundle: AnyBundle) -> str:
-    """What a reader of the scores has to know."""
-    if isinstance(bundle, Bundle):
-        return _LEDGER_TERMS.format(
-            time_unit=bundle.time_unit.value,
-            horizon_days=bundle.horizon_days,
-            margin=bundle.value.margin_rate,
-            discount=bundle.value.discount_rate_yearly,
-        )
-    return _table_terms(bundle)
-
-
-def _table_terms(bundle: TableBundle) -> str:
-    horizon = f" Scores look {bundle.horizon_days} days ahead." if bundle.horizon_days else ""
-    return _TABLE_TERMS.format(label=bundle.training.get("label", "not recorded"), horizon=horizon)
+def _requirements(packages: Mapping[str, tuple[str, str]]) -> str:
+    return json.dumps([f"{package}{versions}" for package, (versions, _) in packages.items()])

@@ -1,0 +1,34 @@
+"""Words on a model and a ledger that may not belong together, for every command that joins the two."""
+
+from datetime import date
+
+from patronage.ledger.opening import Ledger
+from patronage.pipelines import console
+from patronage.runtime.bundle import Bundle
+
+SILENCE_DAYS = 31
+"""A longer silence before the as-of date is worth a word."""
+
+
+def note_ledger(ledger: Ledger, bundle: Bundle, as_of: date) -> None:
+    """Say what may be wrong with using a model on a ledger as of a day: nothing is refused, because it may be meant.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    bundle : Bundle
+        Its ``training["ledger"]`` says what it learnt from.
+    as_of : date
+    """
+    learnt_from = bundle.training.get("ledger", {}).get("name")
+    if learnt_from not in (None, ledger.name):
+        console.warn(
+            f"the model learnt from the ledger {learnt_from}, and this one is {ledger.name}: if they are not of one "
+            "business, the figures mean nothing. Train a model on this ledger, or name one by model=..."
+        )
+    silence = (as_of - ledger.span[1]).days
+    if silence > SILENCE_DAYS:
+        console.warn(
+            f"the last transaction is {silence:,} days older than the as-of date {as_of}: if the ledger is not complete "
+            "until then, every customer looks more gone than they are"
+        )

@@ -1,0 +1,52 @@
+"""What is known of finished scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """A finished output.
+
+    Attributes
+    ----------
+    path : Path
+        Of the scores.
+    customers : int
+        Rows of them.
+    totals : dict of str to float
+        Sums of the scores that can be summed: expected_purchases, clv and churn_probability (expected number of
+        churners), as far as the model tells them.
+    most_valuable : pyarrow.Table
+        The few rows with the highest clv (of a customer table's model, churn_probability), highest first.
+    rejected : int
+        Rows that could not be scored.
+    reasons : dict of str to int
+        Their number by reason.
+    rejects : Path or None
+        Where they are.
+    manifest : Path
+    parts, parts_taken_over : int
+        All parts, and those that an earlier job had finished.
+    dropped : str or None
+        Why what an earlier job had finished was of no use, in words.
+    """
+
+    path: Path
+    customers: int
+    totals: dict[str, float]
+    most_valuable: pa.Table
+    rejected: int
+    reasons: dict[str, int]
+    rejects: Path | None
+    manifest: Path
+    parts: int
+    parts_taken_over: int
+    dropped: str | None
+
+    @property
+    def share_rejected(self) -> float:
+        """Of the rows in."""
+        return self.rejected / (self.customers + self.rejected)

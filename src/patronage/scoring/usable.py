@@ -1,0 +1,115 @@
+"""Rows that cannot be scored: found by their reasons before the model sees them, and written down instead of lost."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from patronage.runtime.bundle import AnyBundle, Bundle
+from patronage.runtime.histories import history_failures
+from patronage.schema import Column, TableSchema
+
+REJECTS = TableSchema(
+    "score_rejects",
+    (
+        Column("row", "long", "", False, "Number of the row in the input, from 1."),
+        Column("customer_id", "string", "", True, "Who; missing where the input says nothing."),
+        Column("reasons", "string", "", False, "Why the row cannot be scored; several are parted by semicolons."),
+        Column("record", "string", "", False, "The columns that the model reads, as found: JSON."),
+    ),
+)
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Trees compare numbers of single precision; a larger one would be infinite to them."""
+
+LARGEST_HISTORY = 1e9
+"""Purchases, and units of time: beyond it no business lies, and the formulas end in numbers too large for a float."""
+
+Masks = dict[str, NDArray[np.bool_]]
+
+
+def failures(bundle: AnyBundle, columns: Mapping[str, NDArray[Any]]) -> Masks:
+    """Which rows cannot be scored, by reason.
+
+    Parameters
+    ----------
+    bundle : Bundle or TableBundle
+    columns : mapping of str to ndarray, shape (n,)
+        The bundle's inputs.
+
+    Returns
+    -------
+    dict of str to ndarray of bool, shape (n,)
+        Only reasons that some row has.
+    """
+    found: Masks = {}
+    for column in bundle.inputs.columns:
+        values = columns[column.name]
+        if column.type == "string":
+            if not column.nullable:
+                found[f"{column.name} missing"] = np.array([value is None for value in values.tolist()], dtype=bool)
+            continue
+        largest = np.abs(values)
+        found[f"{column.name} infinite"] = np.isinf(values)
+        found[f"{column.name} too large"] = (largest > LARGEST) & ~np.isinf(values)
+        if not column.nullable:
+            found[f"{column.name} missing"] = np.isnan(values)
+    if isinstance(bundle, Bundle):
+        found |= _history_failures(bundle, columns)
+    return {reason: mask for reason, mask in found.items() if mask.any()}
+
+
+def _history_failures(bundle: Bundle, columns: Mapping[str, NDArray[Any]]) -> Masks:
+    x, t_x, observed = columns["frequency"], columns["recency"], columns["T"]
+    found = history_failures(x, t_x, observed)
+    # A missing value is told by its column already, with its name.
+    found.pop("a value that is missing or not finite")
+    count, _ = bundle.spend.columns
+    found |= {
+        f"{name} too large": np.isfinite(columns[name]) & (np.abs(columns[name]) > LARGEST_HISTORY)
+        for name in dict.fromkeys(("frequency", "recency", "T", count))
+    }
+    found[f"{count} negative"] = columns[count] < 0
+    endless = bundle.spend.p * columns[count] + bundle.spend.q <= 1
+    found["no finite expected spend"] = endless & ~found[f"{count} negative"]
+    return found
+
+
+def reasons_of(masks: Masks, rows: NDArray[np.intp]) -> list[str]:
+    """The reasons of some rows, in words."""
+    return ["; ".join(reason for reason, mask in masks.items() if mask[row]) for row in rows.tolist()]
+
+
+def rejected(table: pa.Table, masks: Masks, first_row: int, schema: pa.Schema) -> pa.Table:
+    """The rows that some mask names, as `REJECTS`.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        customer_id and the bundle's inputs.
+    masks : dict of str to ndarray of bool
+    first_row : int
+        Number of the first row of `table` in the input, from 0.
+    schema : pyarrow.Schema
+        Of `REJECTS`.
+    """
+    rows = np.flatnonzero(np.logical_or.reduce(list(masks.values())))
+    records = table.take(pa.array(rows))
+    columns = {
+        "row": pa.array(rows + first_row + 1, pa.int64()),
+        "customer_id": records["customer_id"],
+        "reasons": pa.array(reasons_of(masks, rows), pa.string()),
+        "record": pa.array([_as_json(record) for record in records.drop(["customer_id"]).to_pylist()], pa.string()),
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    told = {
+        name: str(value) if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in record.items()
+    }
+    return json.dumps(told, ensure_ascii=False)
