@@ -111,12 +111,13 @@ class Engine:
             self.connection.con.unregister("facts")
 
     def features(self, ledger: Ledger, as_of: date | Sequence[date]) -> dict[tuple[str, date], dict[str, Any]]:
-        return self._rows(ledger, ("features", as_of), lambda: customer_features(self.tables, as_of))
+        return self.rows(ledger, ("features", as_of), lambda: customer_features(self.tables, as_of))
 
     def labels(self, ledger: Ledger, as_of: date | Sequence[date]) -> dict[tuple[str, date], dict[str, Any]]:
-        return self._rows(ledger, ("labels", as_of), lambda: labels(self.tables, as_of, HORIZON_DAYS))
+        return self.rows(ledger, ("labels", as_of), lambda: labels(self.tables, as_of, HORIZON_DAYS))
 
-    def _rows(self, ledger: Ledger, key: Any, expression: Any) -> dict[tuple[str, date], dict[str, Any]]:
+    def rows(self, ledger: Ledger, key: Any, expression: Any) -> dict[tuple[str, date], dict[str, Any]]:
+        """What an expression of `tables` tells of a ledger, by customer and as-of date; the query is kept."""
         if key not in self.queries:
             self.queries[key] = self.connection.compile(expression())
         self.load(ledger)

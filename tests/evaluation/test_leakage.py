@@ -241,3 +241,10 @@ def test_a_small_group_of_one_side_is_no_leak():
     many[np.flatnonzero(happened == 1)[:500]] = np.nan
     found = find_leaks(pd.DataFrame({"few": few, "many": many}), happened, rng=np.random.default_rng(0))
     assert found["column"].tolist() == ["many"]
+
+
+def test_the_usual_value_of_counts_is_told_as_a_whole_number():
+    honest, left, rng = world()
+    mostly = np.where(left & (rng.random(len(left)) < 0.5), rng.integers(1, 4, len(left)), 0).astype("float64")
+    found = find_leaks(honest.assign(calls=mostly), left, rng=np.random.default_rng(0)).set_index("column")
+    assert found.loc["calls", "words"].startswith("It is other than 0 for ")

@@ -135,11 +135,43 @@ def test_codes_stay_text_and_decimal_commas_are_read():
 
 
 def test_nearly_all_numbers_make_a_column_of_numbers_and_some_do_not():
-    nearly = read_column(pd.Series(["1"] * 99 + ["n/a"]))
+    nearly = read_column(pd.Series(["1"] * 99 + ["none yet"]))
     assert (nearly.type, nearly.taken_as_missing) == ("double", {"no number": 1})
-    assert read_column(pd.Series(["1"] * 9 + ["n/a"])).type == "string"
-    told = read_column(pd.Series(["1"] * 9 + ["n/a"]), "whatever", Spelling(("n/a",)))
+    assert read_column(pd.Series(["1"] * 9 + ["none yet"])).type == "string"
+    told = read_column(pd.Series(["1"] * 9 + ["none yet"]), "whatever", Spelling(("none yet",)))
     assert (told.type, told.taken_as_missing) == ("double", {"blank": 1})
+
+
+@pytest.mark.parametrize("word", ["NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", "-", "?"])
+def test_words_for_missing_make_no_text_of_numbers(word):
+    column = read_column(pd.Series(["1.5", "2"] * 5 + [word] * 9))
+    assert (column.type, column.taken_as_missing) == ("double", {"words for missing": 9})
+    assert column.values.tolist()[:2] == [1.5, 2.0]
+    assert column.words("x") == "x: 9 words for missing taken as missing"
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "+Inf", "Infinity", "-infinity"])
+def test_words_for_infinite_are_counted_as_such(word):
+    column = read_column(pd.Series(["1.5", "2"] * 5 + [word] * 9))
+    assert (column.type, column.taken_as_missing) == ("double", {"infinite": 9})
+
+
+def test_words_for_missing_stay_texts_among_texts_and_alone_are_no_value():
+    offers = read_column(pd.Series(["None", "Offer A", "NA"]))
+    assert (offers.type, offers.values.tolist(), offers.taken_as_missing) == ("string", ["None", "Offer A", "NA"], {})
+    assert read_column(pd.Series(["NA", "?", "-"])).type is None
+
+
+def test_columns_of_numbers_and_texts_by_turns_are_refused_with_a_remedy(tmp_path):
+    rows = [(f"c{n}", "about 5" if n < 3 else str(n), "AB1" if n < 5 else str(n), "no") for n in range(10)]
+    path = csv(tmp_path, [*rows, ("z", "1", "2", "yes")], ["id", "calls", "code", "left"])
+    words = r"calls \(72\.7%; the first others are 'about 5'\); code \(54\.5%.*ledger\.numbers.*ledger\.texts"
+    with pytest.raises(ContractError, match=words):
+        source(path).read()
+    table = source(path, numbers=["calls"], texts=["code"]).read()
+    assert table.features["calls"].taken_as_missing == {"no number": 3}
+    assert table.features["code"].values.tolist()[-1] == "2"
+    assert source(path, missing=["about 5"], leave_out=["code"]).read().features["calls"].type == "double"
 
 
 @given(
@@ -165,6 +197,7 @@ def test_any_column_is_read_whole(values):
         ({"numbers": ["plan"], "texts": ["plan"]}, ConfigError, "both name plan"),
         ({"leave_out": ["tenure", "charges", "plan"]}, ContractError, "no column left to learn from"),
         ({"file_format": "xlsx"}, ConfigError, "file_format must be one of csv"),
+        ({"timestamp_format": "%H:%M"}, ConfigError, "not a strptime pattern of a year, a month and a day"),
         ({"table": "a", "query": "b"}, ConfigError, "exclude one another"),
         ({"path": "nowhere.csv"}, SourceError, "does not exist"),
     ],
@@ -207,8 +240,38 @@ def test_scoring_needs_no_label_and_takes_the_types_of_the_model(tmp_path):
     assert table.features["plan"].values.tolist() == ["5"]
     assert np.isnan(table.features["charges"].values[0])
     assert table.notes == ("charges: 1 no number taken as missing",)
-    with pytest.raises(ContractError, match="lacks the column"):
-        source(path).read_unlabelled({"unheard_of": "double"})
+    with pytest.raises(ContractError, match=r"lacks the columns Ten_ure \(for the model\), unheard_of") as caught:
+        source(path).read_unlabelled({"Ten_ure": "double", "unheard_of": "double"})
+    assert "Nearly the same: Ten_ure may be tenure. Columns have to be called as in training" in str(caught.value)
+    with pytest.raises(ContractError, match=r"lacks the column ID \(for ledger\.customer_id\).*ID may be id"):
+        source(path, customer_id="ID").read_unlabelled({"tenure": "double"})
+
+
+def test_days_in_other_patterns_are_no_features_and_doubts_are_said(tmp_path):
+    rows = [
+        ("a", "03/14/2024", "14.03.2024", "2024-3-1", "01/02/2024", "20240301", "2024-02-30", "yes"),
+        ("b", "04/01/2024", "NA", "2024-12-31", "03/04/2024", "20241231", "2024-02-28", "no"),
+    ]
+    names = ["id", "american", "german", "short", "either", "plain", "impossible", "left"]
+    table = source(csv(tmp_path, rows, names)).read()
+    assert sorted(table.dates) == ["american", "either", "german", "short"]
+    assert table.dates["german"].dt.strftime("%Y-%m-%d").tolist()[0] == "2024-03-14"
+    assert {name: one.type for name, one in table.features.items()} == {"plain": "long", "impossible": "string"}
+    (doubt,) = (note for note in table.notes if "either" in note)
+    assert "may be %m/%d/%Y or %d/%m/%Y: name the right one as ledger.timestamp_format" in doubt
+    named = source(csv(tmp_path, rows, names), timestamp_format="%Y%m%d").read()
+    assert named.dates["plain"].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-01", "2024-12-31"]
+
+
+def test_snapshots_in_other_patterns_are_read_and_doubtful_ones_refused(tmp_path):
+    rows = [("a", "31/01/2024", "1", "yes"), ("b", "02/03/2024", "2", "no")]
+    table = source(csv(tmp_path, rows, ["id", "day", "x", "left"]), snapshot="day").read()
+    assert table.day.dt.strftime("%Y-%m-%d").tolist() == ["2024-01-31", "2024-03-02"]
+    path = csv(tmp_path, rows[1:], ["id", "day", "x", "left"])
+    with pytest.raises(ContractError, match=r"ledger\.snapshot=day may be %m/%d/%Y or %d/%m/%Y"):
+        source(path, snapshot="day", left="yes", stayed="no").read_unlabelled({"x": "double"})
+    told = source(path, snapshot="day", timestamp_format="%d/%m/%Y").read_unlabelled({"x": "double"})
+    assert told.day.dt.strftime("%Y-%m-%d").tolist() == ["2024-03-02"]
 
 
 def test_snapshots_are_days_and_rows_without_one_are_set_aside(tmp_path):

@@ -129,13 +129,32 @@ class TestFromFirstToLast:
     def test_new_rows_in_another_order_with_unheard_of_values(self, run, patronage):
         folder = run[0]
         rows = run[1].iloc[:3][["noise", "plan", "region", "price", "tenure", "customer"]]
-        rows.assign(plan="weekly", noise="?").to_csv(folder / "new.csv", index=False)
+        rows.assign(plan=["weekly", "monthly", "yearly"], noise=["?", 0.1, "x"]).to_csv(folder / "new.csv", index=False)
         done = patronage(folder, "score", *TABLE, "ledger.path=new.csv", "out=new.parquet", "as_of=2026-01-31")
         assert done.returncode == 0, done.stderr
-        assert "noise: 3 no number taken as missing" in done.stdout
+        assert "noise: 1 words for missing, 1 no number taken as missing" in done.stdout
+        assert "noise: 2 missing, which never was so in training: scored with the usual" in done.stdout
+        assert "plan: 1 of 3 rows (33.3%) hold values that the model does not know: 'weekly'" in done.stdout
         scores = pd.read_parquet(folder / "new.parquet")
         assert scores["as_of"].astype(str).tolist() == ["2026-01-31"] * 3
         assert scores["churn_probability"].between(0, 1).all()
+
+    def test_columns_that_cannot_be_read_are_refused_and_written_nowhere(self, run, patronage):
+        folder = run[0]
+        commas = run[1]["noise"].astype(str).str.replace(".", ",")
+        run[1].assign(noise=commas, plan=run[1]["plan"].str.upper()).to_csv(folder / "comma.csv", index=False)
+        done = patronage(folder, "score", *TABLE, "ledger.path=comma.csv", "out=comma.parquet")
+        assert done.returncode == 3
+        assert "noise holds no number (620 of 620 are texts" in done.stderr
+        assert "'MONTHLY'" in done.stderr
+        assert not (folder / "comma.parquet").exists()
+
+    def test_the_bundle_keeps_what_was_missing_and_usual_and_the_next_command_is_whole(self, run, bundle_folder):
+        training = read_bundle(bundle_folder).training
+        assert training["missing_share"] == {"tenure": 0, "price": 2 / 620, "plan": 0, "noise": 0, "region": 0}
+        assert training["unknown_share"] == {"plan": 0, "region": 0}
+        assert training["usual"]["noise"] == pytest.approx(run[1]["noise"].median())
+        assert "ledger.customer_id=customer" in run[3]["train"].stdout
 
     def test_missing_columns_are_named(self, run, patronage):
         folder = run[0]
@@ -188,7 +207,6 @@ def trained(tmp_path, monkeypatch):
         (lambda f: f.rename(columns={"tenure": "churned"}), (), ContractError, "may not be called 'churned'"),
         (lambda f: f, ("churn=purchase_model",), ConfigError, "knows nothing"),
         (lambda f: f, ("churn=stack",), ConfigError, "knows nothing"),
-        (lambda f: f, ("churn=hist_gradient_boosting",), ConfigError, "A bundle cannot hold"),
         (lambda f: f, ("churn.features=[age]",), ConfigError, r"Unknown churn.features: age. The table offers: tenure"),
         (lambda f: f, ("evaluation.slices=[age]",), ConfigError, "the table has no age"),
         (lambda f: f, ("validation.folds=1",), ConfigError, "validation.folds"),
@@ -223,5 +241,6 @@ def test_too_few_of_a_class_for_the_inner_folds_is_a_fit_error(trained):
         trained(few, "churn.n_folds=9")
 
 
-def test_the_bundle_is_of_its_own_kind(run, bundle_folder):
+@pytest.mark.slow
+def test_the_bundle_is_of_its_own_kind(bundle_folder):
     assert isinstance(read_bundle(bundle_folder), TableBundle)

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from full_run import patronage as run_command
 from patronage.errors import ConfigError
-from patronage.models.churn.tuning import Setting
+from patronage.models.churn.tuning_space import Setting
 from patronage.paths import conf_folder
 from patronage.pipelines.churn_learning import candidate
 from patronage.pipelines.search_space import search_space, with_settings

@@ -80,7 +80,8 @@ def stored_with(bundle, folder, **spend):
     path = folder / "spend.json"
     path.write_text(json.dumps({"kind": "gamma_gamma", "p": 6.25, "q": 3.74, "v": 15.44, **spend}))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["spend.json"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = path.read_bytes()
+    manifest["files"]["spend.json"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

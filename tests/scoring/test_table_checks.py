@@ -103,7 +103,7 @@ def test_all_columns_are_refused_at_once():
 
 def test_repeated_customers_are_counted():
     (note,) = check_table(table(id=["c7", "c7", "c8"]), bundle()).notes
-    assert note == "2 customer ids are repeated, in 3 further rows (c7, c8): every row is scored"
+    assert note == "2 customer ids are repeated (c7, c8), 3 rows too many: every row is scored"
 
 
 def test_the_file_holds_scores_and_reasons_of_the_usual_value(tmp_path):

@@ -174,7 +174,7 @@ def _unusual_for_one_side(column: pd.Series, table: _Table) -> _Found | None:
     if not len(counts) or counts.iloc[0] < USUAL * table.n:
         return None
     unusual = column.notna() & (column != counts.index[0])
-    return _one_sided(f"is other than {counts.index[0]}", unusual.to_numpy(dtype=bool), table)
+    return _one_sided(f"is other than {_in_words(counts.index[0])}", unusual.to_numpy(dtype=bool), table)
 
 
 def _one_sided(way: str, rows: NDArray[np.bool_], table: _Table) -> _Found | None:
@@ -256,6 +256,11 @@ def _days(cut_off: Any, n: int) -> pd.Series:
         message = f"Expected one cut-off for each of {n:,} rows; got {given.notna().sum():,} of {len(given):,}."
         raise InputError(message)
     return given.dt.normalize()
+
+
+def _in_words(value: Any) -> str:
+    """A value as people write it: whole numbers without decimals, in whatever type they are kept."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _percent(share: float) -> str:

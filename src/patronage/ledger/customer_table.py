@@ -7,6 +7,7 @@ set aside with a reason.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,6 +24,7 @@ from patronage.ledger.file_table import FileTable
 from patronage.ledger.found_files import FORMATS, FileFormat
 from patronage.ledger.source import SOURCE_FILE, SOURCE_ROW, Field, RawTable, TableSource
 from patronage.ledger.table_columns import ReadColumn, Spelling, Wanted, as_texts, read_column, read_columns, said
+from patronage.ledger.table_dates import check_pattern, read_days
 from patronage.ledger.table_in_place import FrameTable
 from patronage.runtime.histories import FIRST_EXAMPLES, FloatArray
 
@@ -150,6 +152,8 @@ class CustomerTableSource:
         Columns that are numbers though some of their values are not, and codes that are no numbers.
     missing : sequence of str
         Texts that stand for a missing value, beside blank ones.
+    timestamp_format : str, optional
+        How days are written, as for strptime, where it cannot be told from them: %d/%m/%Y, %Y%m%d.
     table, query : str, optional
         Of a DuckDB file.
     file_format, delimiter, encoding, decimal, thousands
@@ -179,6 +183,7 @@ class CustomerTableSource:
         numbers: Sequence[str] = (),
         texts: Sequence[str] = (),
         missing: Sequence[str] = (),
+        timestamp_format: str | None = None,
         table: str | None = None,
         query: str | None = None,
         file_format: FileFormat | None = None,
@@ -205,7 +210,8 @@ class CustomerTableSource:
         self.snapshot, self.price = snapshot, price
         self.left, self.stayed = _listed(left), _listed(stayed)
         self.leave_out, self.numbers, self.texts = tuple(leave_out), tuple(numbers), tuple(texts)
-        self.spelling = Spelling(tuple(map(str, missing)), decimal, thousands)
+        check_pattern(timestamp_format)
+        self.spelling = Spelling(tuple(map(str, missing)), decimal, thousands, timestamp_format)
         self._place: TableSource
         if frame is not None:
             self._place = FrameTable(_of_one_type(frame), "the frame of customers")
@@ -273,6 +279,7 @@ class CustomerTableSource:
             If the table cannot be read, or lacks a column.
         """
         engine = engine or DuckDbEngine()
+        self._require_inputs(self._place.names(engine), list(types))
         wanted: dict[str, Wanted] = {name: "text" if kind == "string" else "number" for name, kind in types.items()}
         return self._read(engine, list(types), wanted, labelled=False)
 
@@ -286,6 +293,25 @@ class CustomerTableSource:
         if found:
             message = f"{self.location} lacks columns that are named by {'; '.join(found)}. It has: {', '.join(names)}."
             raise ContractError(message)
+
+    def _require_inputs(self, names: Sequence[str], features: Sequence[str]) -> None:
+        """Refuse a table that lacks columns of the model, with those that are called nearly so."""
+        asked = [(name, "the model") for name in features]
+        if self.customer_id is not None:
+            asked.append((self.customer_id, "ledger.customer_id"))
+        lacking = [(name, by) for name, by in asked if name not in names]
+        if not lacking:
+            return
+        listed = ", ".join(f"{name} (for {by})" for name, by in lacking)
+        alike = {name: found for name, _ in lacking if (found := _nearly(str(name), [*map(str, names)]))}
+        near = "; ".join(f"{name} may be {' or '.join(found)}" for name, found in alike.items())
+        message = (
+            f"{self.location} lacks the column{'s' if len(lacking) > 1 else ''} {listed}. It has: {', '.join(names)}."
+            + (f" Nearly the same: {near}." if near else "")
+            + " Columns have to be called as in training, and ledger.customer_id, snapshot, decimal and the like have "
+            "to be set as they were there."
+        )
+        raise ContractError(message)
 
     def _wanted(self, features: Sequence[str]) -> dict[str, Wanted]:
         kinds: dict[str, Wanted] = dict.fromkeys(features, "whatever")
@@ -302,7 +328,7 @@ class CustomerTableSource:
         raw = self._place.read(engine, fields)
         frame, place = _as_frame(raw, [one.name for one in fields], engine)
         unreadable = _unreadable(raw)
-        facts = _Facts(frame, {role: name for name, role in asked.items()})
+        facts = _Facts(frame, {role: name for name, role in asked.items()}, self.spelling.timestamp_format)
         labels = facts.labels(self.left, self.stayed) if labelled else None
         days = facts.days()
         reasons = _reasons(facts, labels, days)
@@ -312,7 +338,11 @@ class CustomerTableSource:
         columns = read_columns(kept[features], wanted, self.spelling)
         dates = {name: column.values for name, column in columns.items() if column.type == "date"}
         notes = [*said(columns)]
-        notes += [f"{name} holds dates, which are no features: left out" for name in dates]
+        notes += [
+            f"{name} holds dates, which are no features: left out"
+            + (f" (its days {columns[name].doubt})" if columns[name].doubt else "")
+            for name in dates
+        ]
         if self.customer_id is None:
             notes.append("no ledger.customer_id: customers are named by the number of their row")
         return CustomerTable(
@@ -341,19 +371,34 @@ class _Facts:
 
     frame: pd.DataFrame
     roles: Mapping[str, str] = field(default_factory=dict)
+    timestamp_format: str | None = None
 
     def labels(self, left: Sequence[str] | None, stayed: Sequence[str] | None) -> Labels:
         name = self.roles["label"]
         return read_labels(self.frame[name], left, stayed, name)
 
     def days(self) -> pd.Series | None:
-        """The day of each row, missing where it cannot be read."""
+        """The day of each row, missing where it cannot be read.
+
+        Raises
+        ------
+        ContractError
+            If two days may be meant.
+        """
         if "snapshot" not in self.roles:
             return None
         column = self.frame[self.roles["snapshot"]]
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             return cast("pd.Series", column.dt.tz_localize(None).dt.normalize())
-        read = pd.to_datetime(as_texts(column), format="ISO8601", errors="coerce", utc=True)
+        texts = as_texts(column)
+        texts = texts.where((texts != "").to_numpy(dtype=bool), None)
+        given = read_days(texts, self.timestamp_format)
+        if given is not None and given.doubt:
+            message = f"The days of ledger.snapshot={self.roles['snapshot']} {given.doubt}."
+            raise ContractError(message)
+        read = pd.to_datetime(texts, format=self.timestamp_format or "ISO8601", errors="coerce", utc=True)
+        if given is not None and read.isna().sum() > texts.isna().sum():
+            return given.values
         return cast("pd.Series", read.dt.tz_localize(None).dt.normalize())
 
     def customers(self, place: pd.DataFrame) -> pd.Series:
@@ -426,6 +471,16 @@ def _refused(frame: pd.DataFrame, place: pd.DataFrame, reasons: pd.Series) -> pd
     source_row = place["source_row"].fillna(place["number"]).astype("int64")
     refused = {"source_file": place["source_file"].tolist(), "source_row": source_row.tolist()}
     return pd.DataFrame(refused | {"reasons": reasons.tolist(), "record": records}, dtype=object)
+
+
+def _nearly(name: str, names: Sequence[str]) -> list[str]:
+    """The names that differ little from one, whatever the case of their letters."""
+    by_plain = {_plain(one): one for one in names}
+    return [by_plain[one] for one in get_close_matches(_plain(name), by_plain, n=2)]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _listed(values: Any) -> tuple[str, ...] | None:

@@ -2,24 +2,36 @@
 
 Files of text say nothing of types, and tables made by hand mix them. A column is taken for what its values are: numbers
 if all of them are, or nearly all, in which case the others are missing; dates if all of them are; text otherwise.
+Words such as NA count for nothing there. A column of numbers and texts by turns is not guessed at, but refused.
 Whatever was not taken as it stands is counted and said.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from patronage.errors import ContractError
+from patronage.ledger.table_dates import read_days
+from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.schema import ColumnType
 
 NEARLY_ALL = 0.95
 """Share of the values of a column of text from which on it is one of numbers: the others are spellings of missing."""
 
+HALF = 0.5
+"""Share of numbers above which, short of nearly all, nobody can tell what a column of text is meant to be."""
+
+MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "nan", "<na>", "null", "none", "nil", "-", "--", "?", "."})
+"""What programs and people write for a missing number or day, in any case of letters. Among texts they stay what they
+are: None may be the name of an offer."""
+
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
 Wanted = Literal["number", "text", "whatever"]
 
@@ -36,11 +48,14 @@ class Spelling:
         Mark of decimals.
     thousands : str or None
         Mark between thousands.
+    timestamp_format : str or None
+        How days may be written beside the usual ways, as for strptime.
     """
 
     missing: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
+    timestamp_format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,16 +65,26 @@ class ReadColumn:
     Attributes
     ----------
     values : Series
-        Numbers as float64, missing as NaN; texts as objects, missing as None; dates as they were told.
+        Numbers as float64, missing as NaN; texts as objects, missing as None; dates as they were told if that is ISO
+        8601, as datetime64 otherwise.
     type : {"long", "double", "string", "date"} or None
         long for whole numbers without missing ones; None if there is no value at all.
     taken_as_missing : dict of str to int
-        How many values, by what they were: blank, no number, infinite.
+        How many values, by what they were: blank, a word for missing, no number, infinite.
+    share_numbers : float
+        Share of numbers among the values of a column of text; 0 of others.
+    no_numbers : tuple of str
+        The first texts that are no numbers.
+    doubt : str or None
+        What cannot be told of a column of dates.
     """
 
     values: pd.Series
     type: ColumnType | None
     taken_as_missing: dict[str, int]
+    share_numbers: float = 0.0
+    no_numbers: tuple[str, ...] = ()
+    doubt: str | None = None
 
     def words(self, name: str) -> str | None:
         """What became of the values, if not all of them were taken as they stand."""
@@ -86,8 +111,33 @@ def read_columns(
     -------
     dict of str to ReadColumn
         In the order of the frame.
+
+    Raises
+    ------
+    ContractError
+        If columns of which nothing is wanted are numbers and texts by turns; all of them at once.
     """
-    return {str(name): read_column(frame[name], wanted.get(str(name), "whatever"), spelling) for name in frame.columns}
+    columns = {
+        str(name): read_column(frame[name], wanted.get(str(name), "whatever"), spelling) for name in frame.columns
+    }
+    _refuse_mixed({name: one for name, one in columns.items() if wanted.get(name, "whatever") == "whatever"}, spelling)
+    return columns
+
+
+def _refuse_mixed(columns: Mapping[str, ReadColumn], spelling: Spelling) -> None:
+    mixed = {name: one for name, one in columns.items() if one.type == "string" and one.share_numbers > HALF}
+    if mixed:
+        listed = "; ".join(
+            f"{name} ({one.share_numbers:.1%}; the first others are {', '.join(map(repr, one.no_numbers))})"
+            for name, one in mixed.items()
+        )
+        message = (
+            f"Columns are numbers for the greater part, but not for nearly all of it ({NEARLY_ALL:.0%}): {listed}. "
+            f"Numbers are read with ledger.decimal={spelling.decimal!r}. Name the columns in ledger.numbers, which "
+            "takes all other texts as missing, or in ledger.texts, which takes the numbers as codes; or name the texts "
+            "that stand for a missing value in ledger.missing."
+        )
+        raise ContractError(message)
 
 
 def read_column(values: pd.Series, wanted: Wanted = "whatever", spelling: Spelling = Spelling()) -> ReadColumn:
@@ -117,15 +167,27 @@ def read_column(values: pd.Series, wanted: Wanted = "whatever", spelling: Spelli
         return ReadColumn(pd.Series(np.full(len(held), np.nan)), None, counts)
     if wanted == "text":
         return ReadColumn(_objects(held), "string", counts)
-    distinct = held.dropna().unique()
-    numbers = {text: _number(text, spelling) for text in distinct}
-    read = held.map(numbers, na_action="ignore").astype("float64")
-    share = read.notna().sum() / held.notna().sum()
+    return _guessed(held, wanted, spelling, counts)
+
+
+def _guessed(held: pd.Series, wanted: Wanted, spelling: Spelling, counts: dict[str, int]) -> ReadColumn:
+    """A column of text with values, read as days, numbers or text."""
+    words = held.str.lower().isin(MISSING_WORDS).to_numpy(dtype=bool)
+    values = held.where(~words, None)
+    spelt = counts | ({"words for missing": int(words.sum())} if words.any() else {})
+    if not values.notna().any():
+        return ReadColumn(pd.Series(np.full(len(held), np.nan)), None, spelt)
+    if wanted == "whatever" and (days := read_days(values, spelling.timestamp_format)) is not None:
+        as_told = all(_ISO_DAY.fullmatch(text) for text in values.dropna().unique())
+        return ReadColumn(_objects(values) if as_told else days.values, "date", spelt, doubt=days.doubt)
+    numbers = {text: _number(text, spelling) for text in values.dropna().unique()}
+    read = values.map(numbers, na_action="ignore").astype("float64")
+    share = float(read.notna().sum() / values.notna().sum())
+    others = tuple(text for text, number in numbers.items() if np.isnan(number))[:FIRST_EXAMPLES]
     if wanted == "number" or share >= NEARLY_ALL:
-        return _numbers(read.reset_index(drop=True), counts, int((held.notna() & read.isna()).sum()))
-    if all(_DAY.fullmatch(text) for text in distinct):
-        return ReadColumn(_objects(held), "date", counts)
-    return ReadColumn(_objects(held), "string", counts)
+        unreadable = int((values.notna() & read.isna()).sum())
+        return replace(_numbers(read.reset_index(drop=True), spelt, unreadable), share_numbers=share, no_numbers=others)
+    return ReadColumn(_objects(held), "string", counts, share, others)
 
 
 def as_texts(values: pd.Series) -> pd.Series:
@@ -162,6 +224,8 @@ def _numbers(values: pd.Series, counts: dict[str, int], unreadable: int = 0) -> 
 
 
 def _number(text: str, spelling: Spelling) -> float:
+    if _INFINITE.fullmatch(text):
+        return -np.inf if text.startswith("-") else np.inf
     if spelling.thousands:
         text = text.replace(spelling.thousands, "")
     if spelling.decimal != ".":

@@ -34,8 +34,8 @@ from patronage.pipelines.settings import (
     settings_from,
 )
 from patronage.runtime.bundle import Bundle
-from patronage.runtime.clv import ValueTerms
 from patronage.runtime.churn_kinds import AnyChurnModel
+from patronage.runtime.clv import ValueTerms
 from patronage.runtime.histories import FloatArray
 from patronage.runtime.known_values import known_shares
 from patronage.runtime.reasons import USUAL, usual_values

@@ -29,6 +29,6 @@ def note_ledger(ledger: Ledger, bundle: Bundle, as_of: date) -> None:
     silence = (as_of - ledger.span[1]).days
     if silence > SILENCE_DAYS:
         console.warn(
-            f"the last transaction is {silence:,} days older than the as-of date {as_of}: if the ledger is not complete "
-            "until then, every customer looks more gone than they are"
+            f"the last transaction is {silence:,} days older than the as-of date {as_of}: if the ledger is not "
+            "complete until then, every customer looks more gone than they are"
         )

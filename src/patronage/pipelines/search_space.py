@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from patronage.errors import ConfigError
-from patronage.models.churn.tuning import Setting
+from patronage.models.churn.tuning_space import Setting
 from patronage.pipelines.churn_learning import candidate
 from patronage.pipelines.settings import Settings, settings_from
 

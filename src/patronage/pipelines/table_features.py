@@ -7,14 +7,60 @@ from patronage.errors import ContractError
 from patronage.evaluation.leakage import find_leaks
 from patronage.ledger.customer_table import CustomerTable
 from patronage.pipelines import console
-from patronage.runtime.histories import FloatArray
+from patronage.runtime.histories import FloatArray, IndexArray
 from patronage.schema import Column, TableSchema
 
 PANEL_COLUMNS = ("customer_id", "cutoff", "churned")
 """What a panel needs beside the features, which may not be called so."""
 
+IDLE = {
+    "has no value at all": "have no value at all",
+    "is the same in every row": "are the same in every row",
+}
+"""Why a column teaches nothing, of one and of several."""
+
 MOST_LEVELS = 6
 """Values of a text column that the description of an input names."""
+
+
+def learnable(table: CustomerTable, left: FloatArray, policy: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The features that a model may learn from, and the columns that may give the answer away.
+
+    Parameters
+    ----------
+    table : CustomerTable
+    left : ndarray of float64
+    policy : {"warn", "leave_out", "refuse"}
+        What of columns that may give the answer away.
+    seed : int
+
+    Returns
+    -------
+    features, leaks : DataFrame
+        Those of `informative` that the policy lets through, and `schema.LEAKS`.
+
+    Raises
+    ------
+    ContractError
+        As `informative` and `leaking`.
+    """
+    frame = informative(table)
+    leaks = leaking(table, frame, left, policy, seed)
+    if policy == "leave_out":
+        frame = frame.drop(columns=[name for name in leaks["column"].unique() if name in frame])
+    return frame, leaks
+
+
+def panel_of(table: CustomerTable, frame: pd.DataFrame, groups: IndexArray, left: FloatArray) -> pd.DataFrame:
+    """The rows as the candidates learn from them; rows of one group are one customer to their inner folds too.
+
+    Returns
+    -------
+    DataFrame
+        The features, customer_id (number of the group), cutoff (the day of the row, or 0) and churned.
+    """
+    cutoff = np.zeros(len(table), dtype=np.int64) if table.day is None else table.day.to_numpy()
+    return frame.assign(customer_id=groups, cutoff=cutoff, churned=left.astype(np.int8))
 
 
 def informative(table: CustomerTable) -> pd.DataFrame:
@@ -30,8 +76,9 @@ def informative(table: CustomerTable) -> pd.DataFrame:
     for name in frame:
         if name not in idle and frame[name].nunique(dropna=False) < 2:
             idle[str(name)] = "is the same in every row"
-    for name, why in idle.items():
-        console.note(f"{name} {why}: left out")
+    for why, of_several in IDLE.items():
+        if names := [name for name, found in idle.items() if found == why]:
+            console.note(f"{', '.join(names)} {why if len(names) == 1 else of_several}: left out")
     kept = frame.drop(columns=list(idle))
     if kept.empty:
         message = f"{table.location} has no column that differs between customers: there is nothing to learn from."
@@ -81,8 +128,9 @@ def leaking(table: CustomerTable, frame: pd.DataFrame, left: FloatArray, policy:
             message = f"All columns may give the answer away ({names}): there is nothing left to learn from."
             raise ContractError(message)
         console.note(f"left out: {names}")
-    else:
-        console.warn("they are used all the same; ledger.leave_out leaves out some, validation.leaks=leave_out all")
+    elif used := [name for name in leaks["column"].unique() if name in frame]:
+        them = f"{', '.join(used)} {'is' if len(used) == 1 else 'are'}"
+        console.warn(f"{them} used all the same; ledger.leave_out leaves out some, validation.leaks=leave_out all")
     return leaks
 
 

@@ -1,5 +1,7 @@
-"""The recipe of a training on a customer table: every setting checked before the long work."""
+"""The recipe of a training on a customer table or on contracts: every setting checked before the long work."""
 
+import re
+import shlex
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,11 +12,12 @@ from patronage.errors import ConfigError
 from patronage.evaluation.churn_money import CampaignTerms
 from patronage.ledger.customer_table import CustomerTable
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
+from patronage.pipelines.contract_table import contract_reader
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
 from patronage.pipelines.opening import tracking_store
 from patronage.pipelines.recipe import GROUPS, Train
-from patronage.pipelines.settings import built, own_settings, settings_from
-from patronage.pipelines.table_settings import TableDates, Validation, table_reader
+from patronage.pipelines.settings import Dates, built, own_settings, settings_from
+from patronage.pipelines.table_settings import TableDates, Validation, is_of_contracts, table_reader
 from patronage.schema import PURCHASE_OUTPUTS
 from patronage.tracking.store import TrackingStore
 
@@ -23,8 +26,20 @@ USED = (
 )  # fmt: skip
 """What of the configuration matters for a table; the rest is not recorded."""
 
+USED_OF_CONTRACTS = ("setting", "identity", "features", "panel")
+"""What else matters where the table is made of contracts."""
+
 BASELINE = "logistic"
 """Churn model that every other one is held against."""
+
+ALSO_TO_SCORE: dict[str, Any] = {
+    "customer_id": None, "snapshot": None, "missing": [], "timestamp_format": None, "table": None, "file_format": None,
+    "delimiter": None, "encoding": "utf-8", "decimal": ".", "thousands": None,
+}  # fmt: skip
+"""What has to be told of a table to score it as of the one that was learnt from, and what nobody has to tell."""
+
+PLAIN = r"(?i)(?!(?:true|false|null|nan|inf)$)[a-z_][a-z0-9_]*"
+"""Values that an override can give as they are, and that stay texts."""
 
 NO_HORIZON = 1
 """What candidates, which want one, are told where nobody knows how far the label looks ahead."""
@@ -39,6 +54,8 @@ class TableRecipe:
     config : dict
         What matters of it, for the record.
     horizon_days : int or None
+    of_contracts : bool
+        Whether the table is made of the contracts of a ledger.
     read : callable
         Reads the table and holds it to the contract.
     """
@@ -49,6 +66,7 @@ class TableRecipe:
     validation: Validation
     evaluation: Evaluation
     store: TrackingStore
+    of_contracts: bool
     read: Callable[[], CustomerTable]
 
     @classmethod
@@ -60,14 +78,21 @@ class TableRecipe:
         ConfigError
             Naming the key.
         """
+        of_contracts = is_of_contracts(config)
+        kind: type[Dates | TableDates] = Dates if of_contracts else TableDates
+        dates = settings_from(kind, config["dates"], "dates")
+        used = (*USED, *(USED_OF_CONTRACTS if of_contracts else ()))
         recipe = cls(
-            config={name: value for name, value in config.items() if name in USED},
+            config={name: value for name, value in config.items() if name in used},
             settings=own_settings(Train, config, "train", GROUPS),
-            horizon_days=settings_from(TableDates, config["dates"], "dates").horizon_days,
+            horizon_days=dates.horizon_days,
             validation=settings_from(Validation, config["validation"], "validation"),
             evaluation=settings_from(Evaluation, config["evaluation"], "evaluation"),
             store=tracking_store(config),
-            read=table_reader(config, lambda source, engine: source.read(engine)),
+            of_contracts=of_contracts,
+            read=contract_reader(config)
+            if of_contracts
+            else table_reader(config, lambda source, engine: source.read(engine)),
         )
         if config["churn"].get("horizon_days") != recipe.horizon_days:
             message = "churn.horizon_days is that of the label: set dates.horizon_days alone, or none."
@@ -76,6 +101,21 @@ class TableRecipe:
         recipe.candidate()
         recipe.rivals()
         return recipe
+
+    @property
+    def duplicates_together(self) -> bool:
+        """Whether rows that agree in all features may be the same customer twice, which in a ledger ids rule out."""
+        return self.validation.keep_duplicates_together and not self.of_contracts
+
+    @property
+    def next_command(self) -> str:
+        """How to score with what is trained, up to the model."""
+        if self.of_contracts:
+            return "patronage score setting=contracts ledger=..."
+        ledger = self.config["ledger"]
+        told = {name: ledger.get(name, unset) for name, unset in ALSO_TO_SCORE.items()}
+        given = [override(f"ledger.{name}", one) for name, one in told.items() if one != ALSO_TO_SCORE[name]]
+        return " ".join(["patronage score ledger=customer_table ledger.path=FILE", *given])
 
     @property
     def campaign(self) -> CampaignTerms:
@@ -115,8 +155,8 @@ class TableRecipe:
         asked = part.get("features")
         if "features" not in part or set(asked or ()) & set(PURCHASE_OUTPUTS):
             message = (
-                "This churn model goes by purchases, of which a customer table knows nothing: choose churn=xgboost, "
-                "lightgbm, catboost, hist_gradient_boosting or logistic."
+                "This churn model goes by purchases, of which a table of customers or contracts knows nothing: choose "
+                "churn=xgboost, lightgbm, catboost, hist_gradient_boosting or logistic."
             )
             raise ConfigError(message)
         if features is None:
@@ -130,3 +170,23 @@ class TableRecipe:
         part["horizon_days"] = self.horizon_days or NO_HORIZON
         model: Candidate = built({"churn": part}, "churn")
         return model
+
+
+def override(key: str, value: Any) -> str:
+    """A setting as it is typed on a command line, quoted where the shell or the grammar of overrides want it.
+
+    Examples
+    --------
+    >>> override("ledger.customer_id", "id")
+    'ledger.customer_id=id'
+    >>> print(override("ledger.missing", ["n/a", "?"]))
+    'ledger.missing=["n/a","?"]'
+    """
+    if isinstance(value, list | tuple):
+        return shlex.quote(f"{key}=[{','.join(map(_quoted, value))}]")
+    return shlex.quote(f"{key}={value if re.fullmatch(PLAIN, str(value)) else _quoted(value)}")
+
+
+def _quoted(value: Any) -> str:
+    escaped = str(value).replace('"', '\\"')
+    return f'"{escaped}"'

@@ -20,10 +20,11 @@ from patronage.pipelines.card import model_card
 from patronage.pipelines.comparison import Comparison, compared
 from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
 from patronage.pipelines.intervals import judged_intervals
+from patronage.pipelines.monitored import KEPT, reference_facts
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
 from patronage.pipelines.stability import Stability, judged_before
-from patronage.pipelines.table_settings import is_customer_table
+from patronage.pipelines.table_settings import tells_rows
 from patronage.pipelines.train_customer_table import train_customer_table
 from patronage.report import page
 from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_summary, write_card
@@ -42,7 +43,7 @@ SHOWN = {
 
 def train(config: dict[str, Any]) -> None:
     """Fit, evaluate, track and register; see ``conf/train.yaml`` for the settings."""
-    if is_customer_table(config):
+    if tells_rows(config):
         train_customer_table(config)
         return
     started = datetime.now(UTC)
@@ -78,7 +79,9 @@ def train(config: dict[str, Any]) -> None:
         "level": recipe.evaluation.level,
         "figures": figures,
     }
-    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": judged})
+    with console.step("Keep a profile of the customers for monitoring"):
+        profile = reference_facts(ledger, shipped.bundle)
+    bundle = replace(shipped.bundle, training={**shipped.bundle.training, "holdout": judged, KEPT: profile})
     tables = {
         **evaluation.tables,
         "metrics": evaluation.metrics,

@@ -1,4 +1,4 @@
-"""``patronage train ledger=customer_table``: a labelled table in, a judged and registered model out."""
+"""``patronage train`` of a customer table or of contracts: labelled rows in, a judged and registered model out."""
 
 import tempfile
 from dataclasses import replace
@@ -25,13 +25,14 @@ from patronage.models.churn.candidate import ShippableCandidate
 from patronage.models.churn.columns import feature_columns
 from patronage.pipelines import console
 from patronage.pipelines.table_card import table_card
-from patronage.pipelines.table_features import informative, inputs_of, leaking
+from patronage.pipelines.table_features import inputs_of, learnable, panel_of
 from patronage.pipelines.table_recipe import TableRecipe
 from patronage.report import charts, churn_charts, page
 from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_summary, write_card
 from patronage.runtime.bundle import TableBundle, write_bundle
 from patronage.runtime.histories import FloatArray, IndexArray
-from patronage.runtime.reasons import USUAL, usual_values
+from patronage.runtime.known_values import known_shares
+from patronage.runtime.reasons import OF_CONTRACTS, USUAL, usual_values
 from patronage.tracking.record import RecordedModel, TrainingRecord, record_training
 
 MODEL = "model"
@@ -48,23 +49,20 @@ HORIZON_UNKNOWN = 0
 
 
 def train_customer_table(config: dict[str, Any]) -> None:
-    """Fit, judge, track and register the churn model of a customer table."""
+    """Fit, judge, track and register the churn model of a customer table, or of the contracts of a ledger."""
     started = datetime.now(UTC)
     recipe = TableRecipe.from_config(config)
     recipe.store.check_writable()
     table = recipe.read()
     left = _refuse_few(table)
     console.note(table.label_words)
-    frame = informative(table)
-    leaks = leaking(table, frame, left, recipe.validation.leaks, recipe.settings.seed)
-    if recipe.validation.leaks == "leave_out":
-        frame = frame.drop(columns=[name for name in leaks["column"].unique() if name in frame])
+    frame, leaks = learnable(table, left, recipe.validation.leaks, recipe.settings.seed)
     features, slices = tuple(map(str, frame.columns)), _slices(recipe, table)
     rng = np.random.default_rng(recipe.settings.seed)
     together = None if table.group is None else table.group.tolist()
-    groups = kept_together(frame, table.customer.tolist(), together, recipe.validation.keep_duplicates_together)
-    console.note(_togetherness(table, groups))
-    panel = _panel(table, frame, groups, left)
+    groups = kept_together(frame, table.customer.tolist(), together, recipe.duplicates_together)
+    console.note(_togetherness(recipe, groups))
+    panel = panel_of(table, frame, groups, left)
     splits = _splits(recipe, table, left, groups, rng)
     with console.step(f"Learn from one part and foretell the other, {len(splits)} times"):
         found = out_of_fold(panel, splits, {MODEL: lambda: recipe.candidate(features), **recipe.rivals(features)})
@@ -113,17 +111,14 @@ def _slices(recipe: TableRecipe, table: CustomerTable) -> pd.DataFrame | None:
     return table.frame[names] if names else None
 
 
-def _togetherness(table: CustomerTable, groups: IndexArray) -> str:
-    rows, together = len(table), int(groups.max()) + 1
+def _togetherness(recipe: TableRecipe, groups: IndexArray) -> str:
+    rows, together = len(groups), int(groups.max()) + 1
     if together == rows:
-        return "every row is a customer of its own, and no two agree in all features"
-    return f"{rows:,} rows are {together:,} groups that no fold tears apart (same customer, or equal in all features)"
-
-
-def _panel(table: CustomerTable, frame: pd.DataFrame, groups: IndexArray, left: FloatArray) -> pd.DataFrame:
-    """The rows as the candidates learn from them; rows of one group are one customer to their inner folds too."""
-    cutoff = np.zeros(len(table), dtype=np.int64) if table.day is None else table.day.to_numpy()
-    return frame.assign(customer_id=groups, cutoff=cutoff, churned=left.astype(np.int8))
+        return "every row is a customer of its own" + (
+            ", and no two agree in all features" * recipe.duplicates_together
+        )
+    alike = ", or equal in all features" if recipe.duplicates_together else ""
+    return f"{rows:,} rows are {together:,} groups that no fold tears apart (same customer{alike})"
 
 
 def _splits(
@@ -180,6 +175,7 @@ def _bundle(
     leaks: pd.DataFrame,
 ) -> TableBundle:
     model: Any = fitted.to_model()
+    columns = feature_columns(frame, fitted.features, model.categories)
     return TableBundle(
         churn=replace(model, horizon_days=recipe.horizon_days or HORIZON_UNKNOWN),
         inputs=inputs_of(table, frame, fitted.features),
@@ -189,8 +185,10 @@ def _bundle(
             "patronage": __version__,
             "ledger": {"name": table.name, "sha256": table.digest, "customers": len(table)},
             "label": table.label_words,
+            OF_CONTRACTS: recipe.of_contracts,
             "leaks": sorted(set(leaks["column"])),
-            USUAL: usual_values(feature_columns(frame, fitted.features), fitted.features),
+            USUAL: usual_values(columns, fitted.features),
+            **known_shares(columns, fitted.features, model.categories),
             "holdout": {"splits": [split.name for split in splits], "figures": _figures(judgement)},
         },
     )
@@ -270,6 +268,6 @@ def _show(recipe: TableRecipe, recorded: RecordedModel, judgement: ChurnJudgemen
             ["run", recorded.run_id],
             ["card", f"{MARKDOWN} and {HTML} among the run's artifacts"],
             ["look at it", f"mlflow ui --backend-store-uri {recipe.store.uri}"],
-            ["next", f"patronage score ledger=customer_table ledger.path=FILE model=models:/{version}"],
+            ["next", f"{recipe.next_command} model=models:/{version}"],
         ],
     )

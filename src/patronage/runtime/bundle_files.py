@@ -112,8 +112,8 @@ def checked_member(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != expected or size != len(content):
         message = (
-            f"The bundle {folder} was altered or damaged: the SHA-256 of {name} is {found[:12]}..., "
-            f"its manifest says {str(expected)[:12]}.... Do not use it; export or train it again."
+            f"The bundle {folder} was altered or damaged: the SHA-256 of {name} is {found[:12]}... at {len(content):,} "
+            f"bytes, its manifest says {str(expected)[:12]}... at {size}. Do not use it; export or train it again."
         )
         raise BundleError(message)
     return content

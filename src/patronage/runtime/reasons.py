@@ -34,7 +34,7 @@ USUAL = "usual"
 """Where a bundle's training facts keep what is usual."""
 
 OF_CONTRACTS = "of_contracts"
-"""Where the training facts of a bundle of rows say that the rows are contracts of a ledger, with a ledger's features."""
+"""Where the training facts of a bundle of rows say that the rows are contracts, with the features of a ledger."""
 
 Texts = NDArray[Any]
 

@@ -178,8 +178,8 @@ class _Strange:
         first = ", ".join(map(repr, list(dict.fromkeys(self.values[rows].tolist()))[:FIRST_EXAMPLES]))
         known = ", ".join(map(repr, self.known[:FIRST_EXAMPLES])) + ", ..." * (len(self.known) > FIRST_EXAMPLES)
         return [
-            f"{self.name}: {rows.sum():,} of {len(rows):,} rows ({rows.mean():.1%}) hold values that the model does not "
-            f"know: {first}; it knows {known}"
+            f"{self.name}: {rows.sum():,} of {len(rows):,} rows ({rows.mean():.1%}) hold values that the model does "
+            f"not know: {first}; it knows {known}"
         ]
 
 
@@ -193,6 +193,5 @@ def _repeated(table: CustomerTable) -> list[str]:
         return []
     ids = rows.loc[repeated, "customer"].drop_duplicates()
     first = ", ".join(ids.head(FIRST_EXAMPLES)) + ", ..." * (len(ids) > FIRST_EXAMPLES)
-    return [
-        f"{len(ids):,} customer ids are repeated, in {repeated.sum():,} further rows ({first}): every row is scored"
-    ]
+    several = "customer ids are" if len(ids) > 1 else "customer id is"
+    return [f"{len(ids):,} {several} repeated ({first}), {repeated.sum():,} rows too many: every row is scored"]

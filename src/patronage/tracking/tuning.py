@@ -17,7 +17,7 @@ import pandas as pd
 
 from patronage import __version__
 from patronage.errors import PatronageError
-from patronage.models.churn.tuning import State, Trial
+from patronage.models.churn.tuning_trials import State, Trial
 from patronage.tracking.record import CONFIG_ARTIFACT, TABLES_FOLDER, flatten
 from patronage.tracking.store import TrackingStore
 
