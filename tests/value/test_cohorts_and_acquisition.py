@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from patronage.errors import ConfigError, InputError
 from patronage.models.purchase.pareto_nbd import ParetoNBD
@@ -170,16 +171,50 @@ def test_the_acquisition_table_of_a_retailer(world):
         acquisition_table(flows, customers, channel.replace("store", "shop"), rng=np.random.default_rng(1))
 
 
-def test_marginal_return_of_a_known_curve():
-    """Value of 8 * sqrt(cost) in each of 12 months: elasticity 1/2, average 8 / sqrt(cost), marginal half of it."""
-    months = pd.date_range("2024-01-05", periods=12, freq="31D")
+def months(cost, value):
+    """One customer a month."""
+    first = pd.date_range("2024-01-05", periods=len(cost), freq="31D")
+    half = np.asarray(value) / 2
+    return pd.DataFrame({"first_day": first, "acquisition_cost": cost, "realised_profit": half, "future_profit": half})
+
+
+@pytest.mark.parametrize(("fixed", "slope"), [(50.0, 0.6), (0.0, 2.0), (20.0, -0.4)])
+def test_marginal_return_of_a_known_line(fixed, slope):
+    """Value of fixed + slope * cost in each of 12 months, also where the channel destroys value."""
     cost = np.linspace(100, 1_300, 12)
-    customers = pd.DataFrame({"first_day": months, "acquisition_cost": cost, "realised_profit": 4 * np.sqrt(cost),
-                              "future_profit": 4 * np.sqrt(cost)})  # fmt: skip
-    found = marginal_return(customers)
-    assert found["elasticity"] == pytest.approx(0.5)
-    assert found["marginal_return"] == pytest.approx(0.5 * 8 * np.sqrt(cost).sum() / cost.sum())
-    assert all(np.isnan(value) for value in marginal_return(customers.iloc[:5]).values())
+    found = marginal_return(months(cost, fixed + slope * cost))
+    assert [found[name] for name in ("marginal_return", "marginal_return_low", "marginal_return_high")] == (
+        pytest.approx([slope] * 3)
+    )
+    assert found["marginal_return_missing"] is None
+    total = 12 * fixed + slope * cost.sum()
+    if total > 0:
+        assert found["elasticity"] == pytest.approx(slope * cost.sum() / total)
+    else:
+        assert np.isnan(found["elasticity"])
+
+
+def test_marginal_return_by_weighted_least_squares():
+    """Against numpy's polynomial fit, whose weights are roots; months of loss count like any other."""
+    cost = np.array([100.0, 150.0, 80.0, 210.0, 170.0, 120.0, 90.0, 260.0])
+    value = np.array([-40.0, 130.0, 20.0, -160.0, 60.0, -10.0, 50.0, -220.0])
+    found = marginal_return(months(cost, value), 0.9)
+    (slope, _), covariance = np.polyfit(cost, value, 1, w=1 / np.sqrt(cost), cov=True)
+    reach = stats.t.ppf(0.95, 6) * np.sqrt(covariance[0, 0])
+    told = [found[name] for name in ("marginal_return_low", "marginal_return", "marginal_return_high")]
+    assert told == pytest.approx([slope - reach, slope, slope + reach])
+    assert slope < 0
+
+
+@pytest.mark.parametrize(
+    ("cost", "reason"),
+    [([10.0, 20.0, 30.0], "3 months with acquisition cost; 6 are needed"), ([5.0] * 8, "the same in every month"),
+     ([0.0] * 8, "0 months with acquisition cost")],
+)  # fmt: skip
+def test_no_marginal_return_has_a_reason(cost, reason):
+    found = marginal_return(months(cost, np.arange(len(cost), dtype=float)))
+    assert reason in found.pop("marginal_return_missing")
+    assert all(np.isnan(value) for value in found.values())
 
 
 def test_ages_that_cannot_be_are_refused(world):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from patronage.errors import ConfigError, InputError
+from patronage.models.purchase.kinds import MODELS
 from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.runtime.gamma_gamma import GammaGammaParams
@@ -217,6 +218,90 @@ def test_a_newcomer_by_hand():
     newcomers = Newcomers(model, newcomer_frame(model))
     assert newcomers.expected(ProfitTerms(h * 7, 0.0)) == pytest.approx([by_hand])
     assert newcomers.frame.index.tolist() == ["all"]
+
+
+@pytest.mark.parametrize("kind", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
+def test_newcomers_are_worth_what_newcomers_brought(world, kind):
+    """Whatever the model says of the moment of leaving: customers of the retailer in their first year are the truth."""
+    found, _, truth, drawn = world
+    frame = found.frame
+    first = pd.to_datetime(frame["first_day"])
+    contacts, sold = drawn["contacts"].to_pandas(), drawn["transactions"].to_pandas()
+    sold["margin"] = sold["amount"] - sold["cost_of_goods"]
+    old = first[first < sold["timestamp"].max() - pd.Timedelta(days=367)]
+
+    def first_year(table, money):
+        age = (table["timestamp"].dt.normalize() - table["customer_id"].map(old)).dt.days
+        return table.loc[age.between(0, 365), money].sum() / len(old)
+
+    model = fit_profit(MODELS[kind]().fit(frame), frame, "week")
+    rate = model.contacts.model.mean[0] * YEAR / 7
+    assert rate == pytest.approx(truth["contact_rate"].mean(), rel=0.25)
+    newcomers = Newcomers(model, newcomer_frame(model))
+    cost, margin = first_year(contacts, "cost"), first_year(sold, "margin")
+    served = newcomers.expected(ProfitTerms(365, 0.0))[0]
+    assert served == pytest.approx(margin - cost, abs=0.15 * (margin + cost))
+
+
+def leaving_at_purchases(customers, first_too, stages, rng):
+    """Facts of customers who leave at purchases, and until then are in touch 0.1 times a week on average."""
+    observed = rng.uniform(30, 100, customers)
+    rate, chance = rng.gamma(1.2, 1 / 8, customers), rng.beta(0.8, 2.4, customers)
+    rows = []
+    for end, buys, leaves in zip(observed, rate, chance, strict=True):
+        count, last, time = 0, 0.0, 0.0
+        there = not (first_too and rng.random() < leaves)
+        logs = 0.0
+        while there and (time := time + (gap := rng.gamma(stages, 1 / stages / buys))) <= end:
+            count, last, logs = count + 1, time, logs + np.log(gap)
+            there = rng.random() >= leaves
+        until = end if there else last
+        contacts = rng.poisson(rng.gamma(0.5, 0.1 / 0.5) * until)
+        touched = until * rng.random() ** (1 / contacts) if contacts else 0.0
+        rows.append((count, last, end, logs, contacts, touched))
+    names = ("frequency", "recency", "T", "log_intervals", "contacts", "last_contact")
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.assign(
+        monetary_value=10.0, purchase_days=frame["frequency"] + 1, margin_mean=5.0, margin_scatter=0.0,
+        margin_lowest=5.0, contact_cost_mean=(frame["contacts"] > 0) * 2.0, contact_cost_scatter=0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "stages"), [("bg_nbd", 1), ("mbg_nbd", 1), ("mbg_cnbd_k", 2)])
+def test_contact_rates_of_customers_who_leave_at_purchases(kind, stages):
+    """Who left on the first day was there for no time: their contacts must not become hundreds a year."""
+    frame = leaving_at_purchases(1_500, kind.startswith("mbg"), stages, np.random.default_rng(2))
+    model = fit_profit(MODELS[kind]().fit(frame), frame, "week")
+    assert model.contacts.model.mean[0] == pytest.approx(0.1, rel=0.2)
+    assert model.contacts.model.shape == pytest.approx(0.5, rel=0.25)
+
+
+def test_contacts_of_the_first_day_alone_tell_no_rate():
+    """As many again who call on the day of a single purchase, and are silent: the rate of the others hardly moves."""
+    frame = leaving_at_purchases(800, True, 1, np.random.default_rng(4))
+    calls = (frame["frequency"] == 0) & (frame["contacts"] == 0)
+    called = frame.assign(contacts=frame["contacts"].where(~calls, 2.0), last_contact=frame["last_contact"])
+    purchase = MODELS["mbg_nbd"]().fit(frame)
+    assert calls.mean() > 0.2
+    rate = fit_profit(purchase, called, "week").contacts.model.mean[0]
+    assert rate < 2 * fit_profit(purchase, frame, "week").contacts.model.mean[0] + 0.05
+
+
+def test_where_nobody_buys_at_a_loss_no_future_does(world):
+    """Revenue of the retailer at 30 %, no costs: the least future is 0, and the mean is the expectation."""
+    found, _, _, _ = world
+    frame = found.frame.iloc[:600].assign(contacts=0.0, contact_cost_mean=0.0, contact_cost_scatter=0.0)
+    frame["margin_mean"] = 0.3 * frame["monetary_value"].where(frame["frequency"] > 0, 40.0).clip(lower=0.0)
+    model = fit_profit(found.purchase, frame.assign(margin_lowest=frame["margin_mean"]), "week")
+    assert model.margins.model.never_negative
+    terms = ProfitTerms(365, 0.0)
+    draws = np.stack(list(profit_futures(model, frame, terms, 60, np.random.default_rng(3), False)))
+    assert draws.min() == 0
+    expected = future_profit(model, frame, terms)["future_profit"].sum()
+    totals = draws.sum(axis=1)
+    assert totals.mean() == pytest.approx(expected, abs=4.5 * totals.std() / np.sqrt(60))
+    lossy = fit_profit(found.purchase, frame.assign(margin_lowest=-1.0), "week")
+    assert not lossy.margins.model.never_negative
 
 
 def test_newcomers_of_better_channels_are_worth_more(world):

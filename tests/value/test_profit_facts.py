@@ -22,6 +22,9 @@ def test_margins_contacts_and_costs_by_hand():
     assert frame.loc["B", ["purchase_days", "margin_mean", "margin_scatter"]].tolist() == [1, -15, 0]
     assert frame.loc["A", ["contacts", "contact_cost_mean", "contact_cost_scatter"]].tolist() == [2, 6, 18]
     assert frame["contacts"].tolist() == [2, 1, 0]
+    # A on the 1st and 5th, the call of the 29th not being known yet; B on the 3rd and 4th.
+    assert frame["last_contact"].tolist() == [4, 1, 0]
+    assert frame["margin_lowest"].tolist() == [-5, -15, 6]
     assert frame["campaign_cost"].tolist() == [0, 0, 1.5]
     assert frame.loc["A", ["frequency", "recency", "T"]].tolist() == [1, 9, 27]
     assert frame["acquisition_cost"].tolist()[0::2] == [5, 2]

@@ -1,22 +1,30 @@
 """The statement of value: its tables hang together, rest on the ledger, and say what they rest on."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
 from patronage.errors import ConfigError
 from patronage.ledger.tables import LedgerTables
+from patronage.models.purchase.pareto_nbd import ParetoNBD
+from patronage.runtime.purchase.pareto_nbd import ParetoParams
 from patronage.schema.value_tables import VALUE_TABLES
 from patronage.value.activity_costs import activity_costs, named_costs
+from patronage.value.lifetime_profit import ProfitTerms, fit_profit
 from patronage.value.periods import Period
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit import customer_profit
 from patronage.value.profit_facts import profit_facts
 from patronage.value.segments import named_rules
+from patronage.value.statement.change import Opening, _knowing
 from patronage.value.statement.statement import value_statement
+from patronage.value.statement.strangers import strangers
 from patronage.value.statement.terms import Firm, StatementTerms
 from patronage.value.valuation import AcquisitionForecast
 from value_bundle import bundle_of
@@ -133,6 +141,86 @@ def test_transactions_alone_are_enough_and_say_what_they_are(margin_rate, noun):
     assert any("Acquisition cost is not known" in note for note in statement.notes)
 
 
+def test_people_who_never_bought_are_counted_and_the_sums_explained():
+    """Two ids of contacts without a purchase: the headline has their cost, customer_value has not, the note both."""
+    world, ledger, drawn = retailer(200, 7)
+    calls = drawn["contacts"].to_pandas()
+    calls.loc[calls.index[:3], "customer_id"] = ["nobody", "nobody", "no one"]
+    tables = replace(ledger, contacts=ibis.memtable(calls))
+    statement = stated(tables, named_costs("observed"), world.start, StatementTerms(world.observed_until, **SMALL))
+    cost = calls["cost"].iloc[:3].sum()
+    (note,) = [one for one in statement.notes if "no purchase by" in one]
+    assert note.startswith("2 ids with a fact")
+    assert f"brought {-cost:,.2f}" in note
+    headline, shown = statement.figures["past_profit"], statement.tables["customer_value"]["past_profit"].sum()
+    assert headline == pytest.approx(shown - cost)
+    assert f"{headline:,.2f}" in note
+    assert f"{shown:,.2f}" in note
+    whale = statement.tables["whale_shares"].query("view == 'past' and by == ''")
+    assert whale["total"].iloc[0] == pytest.approx(headline)
+    assert not any("the same key" in one for one in statement.notes)
+
+
+@pytest.mark.parametrize("wrong", ["contacts", "campaigns", "customers"])
+def test_a_wrong_key_is_noticed(wrong):
+    _, ledger, drawn = retailer(60, 7)
+    table = drawn[wrong].to_pandas()
+    renamed = ibis.memtable(table.assign(customer_id="web-" + table["customer_id"]))
+    sold = ledger.transactions.select("customer_id").distinct().execute()["customer_id"]
+    past = pd.DataFrame({"contribution": 0.0}, index=sold)
+    told = strangers(replace(ledger, **{wrong: renamed}), past, pd.Index(sold), date(2030, 1, 1))
+    assert len(told) == 1
+    assert told[0].startswith("Only 0 of ")
+    assert f"ids of {wrong}" in told[0]
+    assert "the same key" in told[0]
+    assert strangers(ledger, past, pd.Index(sold), date(2030, 1, 1)) == []
+
+
+def test_a_segment_that_came_later_is_priced_like_the_mean_customer():
+    """Three customers by web, one by shop: means of 10 and 30 are 15 together, not the first by name."""
+    frame = pd.DataFrame(
+        {
+            "frequency": [3, 2, 1, 4], "recency": [20.0, 10.0, 5.0, 30.0], "T": 40.0, "purchase_days": [4, 3, 2, 5],
+            "margin_mean": [10.0, 10.0, 10.0, 30.0], "margin_scatter": [9.0, 8.0, 2.0, 9.0], "margin_lowest": -1.0,
+            "contacts": [2.0, 1.0, 0.0, 5.0], "contact_cost_mean": [4.0, 4.0, 0.0, 4.0], "contact_cost_scatter": 0.0,
+            "last_contact": [9.0, 3.0, 0.0, 30.0], "channel": ["web", "web", "web", "shop"],
+        }
+    )  # fmt: skip
+    purchase = ParetoNBD.from_params(ParetoParams(0.55, 10.6, 0.6, 11.7))
+    model = fit_profit(purchase, frame, "week", "channel")
+    opening = Opening(SimpleNamespace(frame=frame), model, ProfitTerms(), pd.DataFrame(), False)
+    later = _knowing(opening, frame.assign(channel=["web", "shop", "kiosk", None]))
+    assert later.segments == ("shop", "web", "kiosk", "unknown")
+    for old, new in ((model.margins, later.margins), (model.contacts, later.contacts),
+                     (model.contact_costs, later.contact_costs)):  # fmt: skip
+        shop, web = old.model.mean
+        assert new.model.mean == pytest.approx([shop, web, (shop + 3 * web) / 4, (shop + 3 * web) / 4])
+    assert _knowing(opening, frame) is model
+
+
+def test_contacts_and_campaigns_are_said_to_overlap_only_where_such_contacts_are():
+    _, ledger, drawn = retailer(60, 7)
+    calls = drawn["contacts"].to_pandas()
+    costs = named_costs("observed")
+
+    def overlap(kind):
+        tables = replace(ledger, contacts=ibis.memtable(calls.assign(kind=kind)))
+        basis = customer_profit(tables, costs, [Period("all", date.min, date.max)]).basis
+        return any("both count as retention cost" in one for one in basis)
+
+    assert overlap("retention")
+    assert not overlap("service")
+
+
+def test_losses_of_a_firm_are_said_to_be_deducted():
+    world, ledger, _ = retailer(200, 7)
+    firm = Firm(AcquisitionForecast.of([1.0], 1e6), tax_rate=0.25)
+    terms = StatementTerms(world.observed_until, **SMALL, firm=firm)
+    statement = stated(ledger, named_costs("observed"), world.start, terms)
+    assert statement.tables["valuation"].set_index("item").loc["taxes", "expected"] > 0
+    assert any("can be deducted" in note for note in statement.notes)
+
+
 def test_without_a_second_date_there_is_no_bridge():
     world, ledger, _ = retailer(200, 7)
     statement = stated(ledger, named_costs("observed"), world.start, StatementTerms(world.observed_until, **SMALL))
@@ -171,6 +259,7 @@ def test_priced_lines_of_the_ledger_written_by_hand():
         ({"futures": 10}, "futures must be 20 or more"),
         ({"every": "week"}, "every must be one of month, quarter, year"),
         ({"cohort": "day"}, "cohort must be one of"),
+        ({"discount_rate_yearly": 10.0}, r"1,000 % a year; write 0.1 for 10 %"),
         ({"ages": 0}, "ages must be 1 month or more"),
         ({"horizon_days": None, "discount_rate_yearly": 0.0}, "discount_rate_yearly must be above 0"),
     ],

@@ -3,7 +3,8 @@
 Each is told what to call the money, "profit", "profit (assumed margin 30 %)" or "revenue", and says it on its axis.
 """
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
@@ -36,6 +37,12 @@ STEPS = {
     "closing": "closing",
 }  # fmt: skip
 """Steps of the waterfall in words."""
+
+TURNED = {"acquisition": "won at a loss", "recovery": "back at a loss", "realised_profit": "loss paid in"}
+"""What they are called where their sign is not the usual one."""
+
+SIGN_TURNED = {"acquisition": -1, "recovery": -1, "realised_profit": 1}
+"""That sign. Profit taken is deducted from what is to come; a loss is added."""
 
 
 def value_charts(tables: Mapping[str, pd.DataFrame], money: str) -> dict[str, AnyChart]:
@@ -117,9 +124,11 @@ def whale_money_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
 
 def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
     """Draw the bridge of equity from its opening to its closing."""
-    data = steps.assign(words=steps["step"].map(STEPS), top=steps[["begin", "end"]].max(axis=1))
+    ends = steps[["begin", "end"]]
+    words = STEPS | {step: turned for step, turned in TURNED.items() if _sign(steps, step) == SIGN_TURNED[step]}
+    data = steps.assign(words=steps["step"].map(words), top=ends.max(axis=1), bottom=ends.min(axis=1))
     data["label"] = [_short(value) for value in data["value"]]
-    order = list(STEPS.values())
+    order = list(words.values())
     x = alt.X("words:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelLimit=90))
     bars = alt.Chart(data).mark_bar(size=44).encode(
         x=x,
@@ -127,8 +136,12 @@ def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
         y2="end:Q",
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values()))),
     )  # fmt: skip
-    labels = alt.Chart(data).mark_text(dy=-8, fontSize=11).encode(x=x, y="top:Q", text="label:N")
-    return _layered([bars, labels, _level(0.0)], "Equity bridge: value created and destroyed")
+    # A bar that lies below 0 has its label beneath it, where no other bar is.
+    under = data["top"] <= 0
+    above = alt.Chart(data[~under]).mark_text(dy=-8, fontSize=11).encode(x=x, y="top:Q", text="label:N")
+    below = alt.Chart(data[under]).mark_text(dy=9, fontSize=11).encode(x=x, y="bottom:Q", text="label:N")
+    layers = [bars, *(labels for labels in (above, below) if len(labels.data)), _level(0.0)]
+    return _layered(layers, "Equity bridge: value created and destroyed")
 
 
 def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
@@ -173,8 +186,9 @@ def payback_chart(channels: pd.DataFrame) -> alt.LayerChart:
         base.mark_point(filled=True, size=90, opacity=1, color=MODEL_COLOUR).encode(x=x),
     ]
     layers[0].data = told.assign(reach=told["payback_days_high"].fillna(told["payback_days_high"].max()))
-    rest = f"; not within the ages looked at: {', '.join(never['group'])}" if len(never) else ""
-    return _layered(layers, f"Payback by acquisition channel, with intervals{rest}", height=60 + 40 * len(channels))
+    rest = textwrap.wrap(f"Not within the ages looked at: {', '.join(never['group'])}", 90) if len(never) else []
+    title = "Payback by acquisition channel, with intervals"
+    return _layered(layers, title, height=60 + 40 * len(channels), subtitle=rest)
 
 
 def value_of_channels_chart(channels: pd.DataFrame, money: str) -> alt.LayerChart:
@@ -284,8 +298,12 @@ def _level(value: float) -> alt.Chart:
     return rule.encode(y="level:Q")
 
 
-def _layered(layers: list[alt.Chart], title: str, height: int = 400) -> alt.LayerChart:
-    heading = alt.TitleParams(title, limit=WIDTH + 80)
+def _sign(steps: pd.DataFrame, step: str) -> int:
+    return int(np.sign(steps.loc[steps["step"] == step, "value"]).sum())
+
+
+def _layered(layers: list[alt.Chart], title: str, height: int = 400, subtitle: Sequence[str] = ()) -> alt.LayerChart:
+    heading = alt.TitleParams(title, limit=WIDTH + 80, subtitle=list(subtitle) if subtitle else alt.Undefined)
     return alt.LayerChart(layer=layers, width=WIDTH, height=height, title=heading, config=theme())
 
 

@@ -41,12 +41,21 @@ def _without_pattern(shares: Mapping[str, float], money: str) -> str:
 def _bridge(tables: Tables, money: str) -> str:
     steps = tables["equity_waterfall"].set_index("step")["value"]
     lost = steps["loss"] + min(steps["retention"], 0.0)
+    came = (
+        f"{figure(-steps['realised_profit'])} came in as {money} and is no longer to come"
+        if steps["realised_profit"] <= 0
+        else f"{figure(steps['realised_profit'])} of expected losses were made and are no longer to come"
+    )
+    back = f", those who came back {_added(steps['recovery'])}" if abs(steps["recovery"]) > 0 else ""
     return (
         f"Equity, the future {money} of customers, went from {figure(steps['opening'])} to "
-        f"{figure(steps['closing'])}. Winning customers added {figure(steps['acquisition'])}, developing them "
-        f"{figure(steps['development'])}, those who left or faded {figure(lost)}; "
-        f"{figure(-steps['realised_profit'])} came in as {money} and is no longer to come."
+        f"{figure(steps['closing'])}. Winning customers {_added(steps['acquisition'])}, developing them "
+        f"{_added(steps['development'])}, those who left or faded {_added(lost)}{back}; {came}."
     )
+
+
+def _added(value: float) -> str:
+    return f"added {figure(value)}" if value >= 0 else f"took {figure(-value)}"
 
 
 def _cohorts(tables: Tables, money: str) -> str:

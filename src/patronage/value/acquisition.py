@@ -7,17 +7,18 @@ Bayesian bootstrap over customers; an end that is missing lies beyond the last a
 *Never breaks even*: the mean, over customers, of the probability that what came and what is to come within the horizon
 stay below what it cost to win them. It differs from payback, which is one of means: a few good customers pay for many.
 
-*Marginal return*: what one unit of money more would bring. From one acquisition period to the next, lifetime value won
-moves with the money spent, :math:`\ln V = c + \varepsilon \ln A`; one more unit brings :math:`\varepsilon V / A`. With
-:math:`\varepsilon` below 1 returns diminish, and the next customer costs more than the last. It is an association over
-time: what else moved with the budget, as seasons do, is in it.
+*Marginal return*: what one unit of money more would bring. From one month to the next, lifetime value won moves with
+the money spent, :math:`V = c + b A`; one more unit brings b, which is negative where a channel destroys value. Months
+are weighted by 1 / A, because the variance of a sum over customers grows with their number. The elasticity
+:math:`b A / V` of the months together says whether returns diminish (below 1: the next customer costs more than the
+last). It is an association over time: what else moved with the budget, as seasons do, is in it.
 """
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from patronage.errors import InputError
 from patronage.models.base import checked_level, required_columns
@@ -27,7 +28,13 @@ from patronage.value.cohorts import AgeFlows
 from patronage.value.futures import Futures, group_codes
 
 LEAST_PERIODS = 6
-"""Acquisition periods from which on a marginal return is estimated."""
+"""Months from which on a marginal return is estimated."""
+
+LEAST_CHANGE = 1e-9
+"""Spending that differs by less than this share of its mean is one amount, and rounding."""
+
+MARGINAL = ("elasticity", "marginal_return", "marginal_return_low", "marginal_return_high", "marginal_return_missing")
+"""What `marginal_return` tells."""
 
 
 def payback_days(cumulative: FloatArray, cost: FloatArray, period_days: float) -> FloatArray:
@@ -160,7 +167,7 @@ def acquisition_table(
         }
     )
     margins = [marginal_return(customers[code == place], level) for place in range(len(names))]
-    for column in ("elasticity", "marginal_return", "marginal_return_low", "marginal_return_high"):
+    for column in MARGINAL:
         table[column] = [one[column] for one in margins]
     if newcomers is not None:
         for column in ("expected", "low", "high"):
@@ -168,7 +175,7 @@ def acquisition_table(
     return table
 
 
-def marginal_return(customers: pd.DataFrame, level: float = 0.9) -> dict[str, float]:
+def marginal_return(customers: pd.DataFrame, level: float = 0.9) -> dict[str, Any]:
     """What one more unit of money spent on winning customers would bring, from how value moved with spending.
 
     Parameters
@@ -181,25 +188,35 @@ def marginal_return(customers: pd.DataFrame, level: float = 0.9) -> dict[str, fl
     Returns
     -------
     dict
-        elasticity, marginal_return, marginal_return_low, marginal_return_high; NaN where fewer than `LEAST_PERIODS`
-        months of the calendar have both cost and value above 0, or spending never changed.
+        `MARGINAL`: elasticity (NaN where the value of all is not above 0), marginal_return and the ends of its
+        interval, in money per money; marginal_return_missing says why these are NaN, or is None.
     """
-    nothing = dict.fromkeys(("elasticity", "marginal_return", "marginal_return_low", "marginal_return_high"), np.nan)
     month = pd.to_datetime(customers["first_day"]).dt.strftime("%Y-%m")
     value = customers["realised_profit"] + customers["future_profit"]
     sums = pd.DataFrame({"cost": customers["acquisition_cost"], "value": value}).groupby(month.to_numpy()).sum()
-    used = sums[(sums["cost"] > 0) & (sums["value"] > 0)]
-    if len(used) < LEAST_PERIODS or np.ptp(np.log(used["cost"])) < 1e-9:
-        return nothing
-    line = stats.linregress(np.log(used["cost"]), np.log(used["value"]))
-    average = float(sums["value"].sum() / sums["cost"].sum())
-    reach = stats.t.ppf(0.5 + checked_level(level) / 2, len(used) - 2) * line.stderr
-    return {
-        "elasticity": float(line.slope),
-        "marginal_return": float(line.slope) * average,
-        "marginal_return_low": float(line.slope - reach) * average,
-        "marginal_return_high": float(line.slope + reach) * average,
-    }
+    paid = sums[sums["cost"] > 0]
+    cost, won = paid["cost"].to_numpy(np.float64), paid["value"].to_numpy(np.float64)
+    reason = None
+    if len(paid) < LEAST_PERIODS:
+        reason = f"{len(paid)} months with acquisition cost; {LEAST_PERIODS} are needed"
+    elif np.ptp(cost) < LEAST_CHANGE * cost.mean():
+        reason = "spending was the same in every month"
+    if reason is not None:
+        return dict(zip(MARGINAL, (np.nan,) * 4 + (reason,), strict=True))
+    slope, error = _weighted_slope(cost, won, 1 / cost)
+    reach = float(special.stdtrit(len(paid) - 2, 0.5 + checked_level(level) / 2)) * error
+    elasticity = slope * cost.sum() / won.sum() if won.sum() > 0 else np.nan
+    return dict(zip(MARGINAL, (elasticity, slope, slope - reach, slope + reach, None), strict=True))
+
+
+def _weighted_slope(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
+    """Slope of a line by weighted least squares, and its standard error."""
+    across = x - np.average(x, weights=weight)
+    up = y - np.average(y, weights=weight)
+    spread = float(weight @ across**2)
+    slope = float(weight @ (across * up)) / spread
+    scatter = float(weight @ (up - slope * across) ** 2) / (len(x) - 2)
+    return slope, float(np.sqrt(scatter / spread))
 
 
 def _payback_interval(

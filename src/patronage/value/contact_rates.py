@@ -14,6 +14,8 @@ segments without any contact, and data without differences between customers, fr
 Nobody sees when customers leave. To the estimates each one counts twice: as a customer who is there and was for all the
 time under observation, and as one who left, each with its probability. Costs are to come from those who are there only,
 so their rates are those of customers who were there all along: with the mean time instead, rates would be too high.
+A short time must not stand against many contacts, though: see `lifetime_profit` for models that let customers leave at
+their first purchase.
 
 References
 ----------

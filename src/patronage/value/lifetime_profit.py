@@ -13,6 +13,9 @@ as independent given what was seen of each. Every moment is discounted by itself
 Gamma-Gamma stays the model of spend, which is positive, and of revenue CLV, which stands beside profit where a spend
 model is given. Margins are modelled directly: a margin rate times spend could not say that a customer buys at a loss.
 
+Where no purchase was ever made at a loss, as revenue and shares of it never are, drawn futures hold no loss by margin
+either (`margin_model`).
+
 What is not in it: a silence of contacts says nothing of having left here, only one of purchases does; and seasons, as
 far as the horizon holds not all of a year.
 """
@@ -41,6 +44,7 @@ EVERYONE = "all"
 
 CONTACT_COLUMNS = ("contacts", "contact_cost_mean", "contact_cost_scatter")
 MARGIN_COLUMNS = ("purchase_days", "margin_mean", "margin_scatter")
+LOWEST = "margin_lowest"
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,9 @@ def seen_of(frame: pd.DataFrame, segment: IndexArray, time_unit: TimeUnit) -> Se
     """Take margins and contacts out of a frame of `profit_facts`, checked."""
     days, margin, margin_scatter = (_numbers(frame, name) for name in MARGIN_COLUMNS)
     number, cost, cost_scatter = (_numbers(frame, name) for name in CONTACT_COLUMNS)
-    observed = _at_least_a_day(_by_calendar(frame, histories_of(frame).T), number, time_unit)
+    # Who was in touch was there for a day at least, which a customer won today does not show.
+    day = np.where(number > 0, 1 / time_unit.days, 0.0)
+    observed = np.maximum(_by_calendar(frame, histories_of(frame).T), day)
     return Seen(
         Amounts.checked(days, margin, margin_scatter, segment),
         Contacted.checked(number, observed, segment),
@@ -198,11 +204,6 @@ def _by_calendar(frame: pd.DataFrame, time: FloatArray) -> FloatArray:
         return time
     stretch = np.divide(frame["T_calendar"], frame["T"], out=np.ones(len(frame)), where=frame["T"] > 0)
     return np.asarray(time * stretch, dtype=np.float64)
-
-
-def _at_least_a_day(time: FloatArray, contacts: FloatArray, time_unit: TimeUnit) -> FloatArray:
-    """Who was in touch was there for a day at least, which a customer won today does not show."""
-    return np.where(contacts > 0, np.maximum(time, 1 / time_unit.days), time)
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
@@ -220,7 +221,8 @@ def fit_profit(
     purchase : PurchaseModel
         Fitted to the same customers.
     frame : DataFrame
-        `profit_facts(...).frame`, with covariates of the purchase model if it has some.
+        `profit_facts(...).frame`, with covariates of the purchase model if it has some. Beside what `future_profit`
+        needs, last_contact and margin_lowest are read.
     time_unit : {"day", "week", "year"}
         Unit of recency and T.
     segment_column : str, optional
@@ -233,7 +235,7 @@ def fit_profit(
     touched = seen.contacts.number.sum() > 0
     return ProfitModel(
         purchase=purchase,
-        margins=fit_amounts(seen.margins, len(names)),
+        margins=fit_amounts(seen.margins, len(names), never_negative=bool((_numbers(frame, LOWEST) >= 0).all())),
         contacts=_fit_contacts(purchase, frame, seen.contacts, len(names), unit),
         contact_costs=fit_amounts(seen.contact_costs, len(names)) if touched else None,
         time_unit=unit,
@@ -245,12 +247,19 @@ def fit_profit(
 def _fit_contacts(
     purchase: PurchaseModel, frame: pd.DataFrame, seen: Contacted, n_segments: int, time_unit: TimeUnit
 ) -> FittedRates:
-    """Contact rates of customers each of whom is there or has left."""
+    """Contact rates of customers each of whom is there or has left.
+
+    Where the purchase model has customers leave at purchases, one-time buyers left on their first day, and a few
+    contacts would be hundreds a year. They are taken to have been there until the last contact; what of their contacts
+    lies on the first day tells no rate, and does not count.
+    """
     params, histories = purchase.to_params().at_rows(frame), histories_of(frame)
-    alive = params.probability_alive(histories)
-    until = _at_least_a_day(_by_calendar(frame, time_if_left(params, histories)), seen.number, time_unit)
+    alive, left = params.probability_alive(histories), time_if_left(params, histories)
+    touched = np.where(left <= histories.recency, np.minimum(_numbers(frame, "last_contact"), seen.exposure), 0.0)
+    until = np.maximum(_by_calendar(frame, left), touched)
+    gone = np.where(until >= 1 / time_unit.days, 1 - alive, 0.0)
     both = Contacted(np.tile(seen.number, 2), np.concatenate([seen.exposure, until]), np.tile(seen.segment, 2))
-    return fit_contact_rates(both, n_segments, np.concatenate([alive, 1 - alive]))
+    return fit_contact_rates(both, n_segments, np.concatenate([alive, gone]))
 
 
 def future_profit(

@@ -14,7 +14,9 @@ so one-time buyers are drawn towards their segment and frequent ones stand for t
 :math:`\kappa = (q - 1) / p`. Means and κ are those of Bühlmann and Straub [1]_, which are right for the mean whatever
 the shape of the distributions: amounts are skewed, and the maximum of a normal likelihood would lie below their mean.
 That Z is the best linear weight does not rest on the normal distribution either. Only random draws do: those of a
-single purchase are symmetric, sums over purchases and customers hardly differ. The shape a, which says how much the
+single purchase are symmetric, sums over purchases and customers hardly differ. Where no amount was ever negative
+(`AmountModel.never_negative`) a customer's mean and the sums are drawn from gamma distributions of the same means and
+variances instead, which do not fall below 0. The shape a, which says how much the
 variances of customers differ, has the highest likelihood given the means.
 
 References
@@ -112,12 +114,15 @@ class AmountModel:
         Mean variance of a customer's amounts, b / (a - 1).
     shape : float
         a, above 1.
+    never_negative : bool
+        Whether amounts are 0 and above by their nature, as revenue is, so that draws of them are too.
     """
 
     mean: FloatArray
     kappa: float
     variance: float
     shape: float
+    never_negative: bool = False
 
     def expected(self, amounts: Amounts) -> FloatArray:
         """Expected mean of the amounts to come, shape (n,)."""
@@ -152,12 +157,21 @@ class AmountModel:
             surprise *= _credibility(some.number, self.kappa) * min(self.kappa, ALL_ALIKE)
             rate = self.variance * (self.shape - 1) + (some.scatter + surprise) / 2
             variance = rate / rng.gamma(self.shape + some.number / 2)
-            mean = mean + rng.standard_normal(len(rows)) * np.sqrt(variance / np.maximum(known, 1e-12))
+            mean = self._drawn(mean, np.sqrt(variance / np.maximum(known, 1e-12)), rng)
         else:
             variance = np.zeros(len(rows))
         noise = np.sqrt(variance * squares + mean**2 * spread)
-        totals[rows] = mean * total + rng.standard_normal(len(rows)) * noise
+        totals[rows] = self._drawn(mean * total, noise, rng)
         return totals
+
+    def _drawn(self, mean: FloatArray, deviation: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Random amounts of given means and standard deviations: gamma where none is negative, normal otherwise."""
+        if not self.never_negative:
+            return np.asarray(mean + rng.standard_normal(len(mean)) * deviation, dtype=np.float64)
+        drawn, some = np.maximum(mean, 0.0), (mean > 0) & (deviation > 0)
+        scale = deviation[some] ** 2 / mean[some]
+        drawn[some] = rng.gamma(mean[some] / scale) * scale
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -183,7 +197,7 @@ class FittedAmounts:
         return [_model_of(one, self.model) for one in drawn]
 
 
-def fit_amounts(amounts: Amounts, n_segments: int) -> FittedAmounts:
+def fit_amounts(amounts: Amounts, n_segments: int, never_negative: bool = False) -> FittedAmounts:
     """Estimate means, κ and variances.
 
     Parameters
@@ -191,6 +205,8 @@ def fit_amounts(amounts: Amounts, n_segments: int) -> FittedAmounts:
     amounts : Amounts
     n_segments : int
         Segments without amounts get the mean of all.
+    never_negative : bool
+        As in `AmountModel`.
 
     Raises
     ------
@@ -209,7 +225,7 @@ def fit_amounts(amounts: Amounts, n_segments: int) -> FittedAmounts:
     kappa, variance = _moments(unweighted.sum(axis=0))
     credibility = _credibility(amounts.number, kappa)
     sums = _sums(amounts, credibility, n_segments)
-    start = AmountModel(np.zeros(n_segments), kappa, variance, _shape(amounts, variance))
+    start = AmountModel(np.zeros(n_segments), kappa, variance, _shape(amounts, variance), never_negative)
     return FittedAmounts(_model_of(sums.sum(axis=0), start), sums)
 
 

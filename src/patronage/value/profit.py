@@ -254,6 +254,13 @@ def _as_activity(spread: Any) -> Any:
     )
 
 
+def _tells_kinds(contacts: Any | None, costs: ActivityCosts) -> bool:
+    """Whether any contact is of a kind that counts as retention cost."""
+    if contacts is None or not costs.retention_kinds or "kind" not in contacts.columns:
+        return False
+    return bool(contacts.filter(contacts.kind.isin(list(costs.retention_kinds))).count().to_pyarrow().as_py())
+
+
 def _basis(tables: LedgerTables, costs: ActivityCosts) -> Iterable[str]:
     lines, contacts = tables.transactions, tables.contacts
     goods = {"cost_of_goods", "margin"} & set(lines.columns)
@@ -273,7 +280,7 @@ def _basis(tables: LedgerTables, costs: ActivityCosts) -> Iterable[str]:
         yield "Contacts have neither a cost of their own nor rates: they cost nothing here."
     if tables.campaigns is None:
         yield "There is no table of campaigns: retention cost is that of contacts to keep customers alone."
-    elif contacts is not None and costs.retention_kinds:
+    elif _tells_kinds(contacts, costs):
         yield (
             f"Contacts of kind {', '.join(costs.retention_kinds)} and campaigns both count as retention cost: "
             "where both tell of the same action, set retention_kinds or the costs so that one of them costs nothing."

@@ -33,9 +33,10 @@ class ProfitFacts:
     ----------
     frame : DataFrame
         Indexed by customer_id, ascending: the columns of `schema.SUMMARY`, then purchase_days, margin_mean and
-        margin_scatter (mean margin of a purchase day, sum of squared deviations from it), contacts, contact_cost_mean
-        and contact_cost_scatter, campaign_cost, acquisition_cost and acquisition_channel (missing where unknown), and
-        first_day.
+        margin_scatter (mean margin of a purchase day, sum of squared deviations from it), margin_lowest (of a
+        purchase), contacts, contact_cost_mean and contact_cost_scatter, last_contact (time from the first purchase, 0
+        and above; 0 without a contact), campaign_cost, acquisition_cost and acquisition_channel (missing where
+        unknown), and first_day.
     as_of : date
     time_unit : TimeUnit
         Unit of recency and T.
@@ -95,10 +96,10 @@ def profit_facts(
     for number, part in enumerate(part for part in parts if part is not None):
         table = table.left_join(part, "customer_id", rname=f"{{name}}_{number}")
     frame = table.order_by("customer_id").execute().set_index("customer_id")
-    return ProfitFacts(_completed(frame), as_of, summary.time_unit, basis)
+    return ProfitFacts(_completed(frame, summary.time_unit), as_of, summary.time_unit, basis)
 
 
-def _completed(frame: pd.DataFrame) -> pd.DataFrame:
+def _completed(frame: pd.DataFrame, time_unit: TimeUnit) -> pd.DataFrame:
     """Only the columns promised, zeros where there is nothing and missing where nothing is known."""
     nothing = ("contacts", "contact_cost_mean", "contact_cost_scatter", "campaign_cost")
     for name in nothing:
@@ -107,9 +108,14 @@ def _completed(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in frame:
             frame[name] = missing
     frame["acquisition_cost"] = frame["acquisition_cost"].astype("float64")
+    frame["last_contact"] = 0.0
+    if "last_contact_day" in frame:
+        after = (pd.to_datetime(frame["last_contact_day"]) - pd.to_datetime(frame["first_day"])).dt.days
+        frame["last_contact"] = after.fillna(0.0).clip(lower=0.0).astype("float64") / time_unit.days
     columns = [
         "frequency", "recency", "T", "monetary_value", "log_intervals", "purchase_days", "margin_mean",
-        "margin_scatter", *nothing, "acquisition_cost", "acquisition_channel", "first_day",
+        "margin_scatter", "margin_lowest", *nothing, "last_contact", "acquisition_cost",
+        "acquisition_channel", "first_day",
     ]  # fmt: skip
     return frame[columns]
 
@@ -135,6 +141,7 @@ def _margins(transactions: Any, as_of: date, assumed: float | None, basis: dict[
         purchase_days=_.count(),
         margin_mean=_.margin.sum().cast("float64") / _.count(),
         margin_scatter=((_.margin.cast("float64") - _.mean) ** 2).cast(SQUARES).sum().cast("float64"),
+        margin_lowest=_.margin.min().cast("float64"),
         first_day=_.day.min(),
     )
 
@@ -168,7 +175,7 @@ def line_margin(rows: Any, assumed: float | None, basis: dict[str, str]) -> Any:
 
 
 def _contacts(contacts: Any | None, as_of: date, costs: Mapping[str, float], basis: dict[str, str]) -> Any | None:
-    """Number of contacts, mean and scatter of their costs."""
+    """Number of contacts, mean and scatter of their costs, and the day of the last one."""
     if contacts is None:
         basis["cost to serve"] = "none, the ledger has no contacts"
         return None
@@ -181,12 +188,13 @@ def _contacts(contacts: Any | None, as_of: date, costs: Mapping[str, float], bas
         cost = ibis.cases(*known, else_=ibis.literal("0").cast(MONEY)) if known else ibis.literal("0").cast(MONEY)
         stated = ", ".join(f"{name} {value:g}" for name, value in costs.items())
         basis["cost to serve"] = f"stated cost of a contact: {stated}" if costs else "none, contacts have no cost"
-    rows = rows.select("customer_id", cost=cost)
+    rows = rows.select("customer_id", day=business_day(rows), cost=cost)
     rows = rows.mutate(mean=_.cost.cast("float64").mean().over(group_by="customer_id"))
     return rows.group_by("customer_id").aggregate(
         contacts=_.count(),
         contact_cost_mean=_.cost.sum().cast("float64") / _.count(),
         contact_cost_scatter=((_.cost.cast("float64") - _.mean) ** 2).cast(SQUARES).sum().cast("float64"),
+        last_contact_day=_.day.max(),
     )
 
 

@@ -10,7 +10,7 @@ from scipy import special
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from patronage.errors import ConfigError, InputError, ModelError
+from patronage.errors import ConfigError, InputError
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
 from patronage.models.churn.catboost_classifier import CatBoost
 from patronage.models.churn.hist_gradient_boosting import HistGradientBoosting

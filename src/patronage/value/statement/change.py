@@ -1,6 +1,6 @@
 """The way between two dates in a statement: the bridge of customer equity, by what was known on each of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,10 +8,12 @@ import pandas as pd
 
 from patronage.errors import DateError, FitError
 from patronage.ledger.tables import LedgerTables
+from patronage.runtime.histories import FloatArray
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.bridge import EquityBridge, equity_bridge
 from patronage.value.equity import customer_equity
-from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
+from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit, segment_codes, segment_names
+from patronage.value.margin_model import FittedAmounts
 from patronage.value.periods import Period
 from patronage.value.profit import customer_profit
 from patronage.value.statement.future import Future, profit_terms
@@ -82,7 +84,7 @@ def change_of(
     """
     assert terms.since is not None
     opening = _opening(tables, costs, bundled, terms)
-    later = future_profit(opening.model, _like(future.known.frame, opening.model), opening.terms)
+    later = future_profit(_knowing(opening, future.known.frame), future.known.frame, opening.terms)
     between = Period("between", terms.since + timedelta(days=1), terms.as_of)
     table = customer_profit(tables, costs, [between]).to_pandas().set_index("customer_id")
     realised = table["contribution"].astype(np.float64)
@@ -135,12 +137,25 @@ def _opening(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms
     return Opening(known, model, own, future_profit(model, known.frame, own), refitted)
 
 
-def _like(frame: pd.DataFrame, model: ProfitModel) -> pd.DataFrame:
-    """The customers, those of a segment that the earlier model does not know taken as of no known segment."""
-    column = model.segment_column
-    if column is None:
-        return frame
-    known = frame[column].isin(model.segments)
-    if known.all() or "unknown" in model.segments:
-        return frame.assign(**{column: frame[column].where(known)})
-    return frame.assign(**{column: frame[column].where(known, model.segments[0])})
+def _knowing(opening: Opening, frame: pd.DataFrame) -> ProfitModel:
+    """The model of the opening, in which segments that came later are like the mean customer of that day."""
+    model, column = opening.model, opening.model.segment_column
+    new = tuple(name for name in segment_names(frame, column) if name not in model.segments)
+    if not new:
+        return model
+    there = np.bincount(segment_codes(opening.known.frame, column, model.segments), minlength=len(model.segments))
+
+    def widened(mean: FloatArray) -> FloatArray:
+        return np.append(mean, np.full(len(new), np.average(mean, weights=there)))
+
+    def like_all(fitted: FittedAmounts) -> FittedAmounts:
+        return replace(fitted, model=replace(fitted.model, mean=widened(fitted.model.mean)))
+
+    rates = model.contacts.model
+    return replace(
+        model,
+        segments=model.segments + new,
+        margins=like_all(model.margins),
+        contacts=replace(model.contacts, model=replace(rates, mean=widened(rates.mean))),
+        contact_costs=None if model.contact_costs is None else like_all(model.contact_costs),
+    )

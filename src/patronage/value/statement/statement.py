@@ -22,6 +22,7 @@ from patronage.value.statement.keeping import at_risk, satisfaction_table
 from patronage.value.statement.knowledge import Bundled, known_on
 from patronage.value.statement.past import Past, past_of
 from patronage.value.statement.shifting import shift_table
+from patronage.value.statement.strangers import strangers
 from patronage.value.statement.terms import StatementTerms
 from patronage.value.statement.winning import winning_tables
 from patronage.value.valuation import customer_based_valuation
@@ -113,7 +114,9 @@ def value_statement(
     found["future_profit"] = future.expected.reset_index()
     found["customer_value"] = customer_value(past, future, groups, found["value_at_risk"], terms)
     finished = {name: _finished(name, found[name], basis) for name in VALUE_TABLES if name in found}
-    notes = (*basis.sentences, *_notes(future, bundled, change, terms), *groups.notes)
+    unknown = strangers(tables, past.customers, future.expected.index, terms.as_of)
+    further = _notes(future, bundled, change, terms, found.get("valuation"))
+    notes = (*unknown, *basis.sentences, *further, *groups.notes)
     return ValueStatement(finished, basis, notes, terms, _figures(finished, past, future))
 
 
@@ -189,7 +192,9 @@ def _valuation(future: Future, terms: StatementTerms) -> pd.DataFrame:
     )
 
 
-def _notes(future: Future, bundled: Bundled, change: Change | None, terms: StatementTerms) -> list[str]:
+def _notes(
+    future: Future, bundled: Bundled, change: Change | None, terms: StatementTerms, valuation: pd.DataFrame | None
+) -> list[str]:
     """What is worth a word of the future and of the way between two dates."""
     notes = []
     facts = future.known.frame
@@ -210,6 +215,11 @@ def _notes(future: Future, bundled: Bundled, change: Change | None, terms: State
         )
     if not facts["acquisition_cost"].notna().any():
         notes.append("Without acquisition cost there is no payback and no ratio of lifetime value to it.")
+    if valuation is not None and (valuation.loc[valuation["item"] == "taxes", "expected"] > 0).any():
+        notes.append(
+            "Before taxes the firm's customers are worth less than nothing; taxes count as paid back, which holds only "
+            "where the loss can be deducted from other profit."
+        )
     if change is None:
         return notes
     how = "fitted again to what was known then" if change.opening.refitted else "of the bundle"

@@ -10,6 +10,9 @@ from patronage.value.calendar import COHORTS, Cohort, checked_rate
 from patronage.value.periods import MONTHS, Every
 from patronage.value.valuation import AcquisitionForecast
 
+MOST_DISCOUNT = 1.0
+"""A yearly rate above 100 % is a percentage written as a number."""
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -90,6 +93,11 @@ class StatementTerms:
             problems.append(f"every must be one of {', '.join(MONTHS)}; got {self.every!r}")
         if self.cohort not in COHORTS:
             problems.append(f"cohort must be one of {', '.join(COHORTS)}; got {self.cohort!r}")
+        if self.discount_rate_yearly > MOST_DISCOUNT:
+            problems.append(
+                f"discount_rate_yearly is {100 * self.discount_rate_yearly:,.0f} % a year; write 0.1 for 10 %, and "
+                f"{MOST_DISCOUNT:g} at most"
+            )
         if self.ages < 1:
             problems.append(f"ages must be 1 month or more; got {self.ages}")
         least = 2 / (1 - self.level)
