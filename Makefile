@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test lint bench notebooks format clean
+.PHONY: help demo test test-all lint bench notebooks format clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/'
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,7 +29,10 @@ demo: $(VENV)/.demo             ## the whole way on the CDNOW log: train, score,
 	$(BIN)/patronage export
 	$(BIN)/patronage report
 
-test: $(VENV)/.dev              ## all tests, doctests included
+test: $(VENV)/.dev              ## all tests but the longest, doctests included
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
+
+test-all: $(VENV)/.dev          ## all tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev              ## format, lint, types, import contracts

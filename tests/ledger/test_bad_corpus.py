@@ -78,7 +78,7 @@ def damaged(content: bytes, position: int, piece: bytes) -> bytes:
 
 
 WHOLE = parquet()
-ZIPPED = gzip.compress((HEADER + LINES + line() * 3000).encode())
+ZIPPED = gzip.compress((HEADER + LINES + line() * 3000).encode(), mtime=0)
 MIXED_DATES = HEADER + LINES + line(day="03/04/2024") + line(day="4.3.2024") + line(day="March 4 2024")
 
 CORPUS = [

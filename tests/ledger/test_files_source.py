@@ -162,7 +162,7 @@ def test_a_csv_column_that_is_there_twice_is_refused(opened_text):
         opened_text("id,day,amount,amount\na,2024-02-29,1,2\n")
 
 
-WHOLE = gzip.compress((HEADER + "".join(f"{n},2024-01-01,{n * n % 977}\n" for n in range(3000))).encode())
+WHOLE = gzip.compress((HEADER + "".join(f"{n},2024-01-01,{n * n % 977}\n" for n in range(3000))).encode(), mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from patronage.cli import main
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 lifetimes = pytest.importorskip("lifetimes.datasets")
 

@@ -170,7 +170,7 @@ def run(tmp_path_factory, patronage):
     return folder, done
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestFromFirstToLast:
     def test_later_cut_offs_are_foretold_by_earlier_ones_a_horizon_before(self, run):
         (folder,) = (run[0] / "mlruns" / "artifacts" / "models").iterdir()

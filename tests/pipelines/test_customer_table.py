@@ -119,7 +119,10 @@ class TestFromFirstToLast:
         import mlflow
 
         folder, frame, *_ = run
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
+        store = f"sqlite:///{folder}/mlruns/mlflow.db"
+        mlflow.set_tracking_uri(store)
+        # Another test of this process may have named another registry.
+        mlflow.set_registry_uri(store)
         model = mlflow.pyfunc.load_model("models:/patronage@champion")
         given = frame.assign(price=pd.to_numeric(frame["price"], errors="coerce")).reset_index(drop=True)
         inputs = given[list(model.metadata.get_input_schema().input_names())]

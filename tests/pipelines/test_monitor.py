@@ -176,7 +176,7 @@ def test_what_cannot_be_done_is_said(run, settings, code, words):
     assert not folder.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_run_is_kept_and_the_version_tagged(run, world):
     code, said, _ = run("track=true", "realised=false")
     assert code == 0, said
@@ -198,7 +198,7 @@ def block(language: str) -> str:
     return str(found)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_recipes_of_the_schedule_run_as_they_stand(world, tmp_path):
     """The line of cron starts the target of make, which starts the job."""
     job = tmp_path / "nightly.sh"

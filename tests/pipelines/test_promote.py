@@ -15,7 +15,7 @@ from patronage.pipelines.churn_learning import ChurnLearning
 from patronage.tracking.promotion import history, read_head
 from patronage.tracking.store import TrackingStore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 QUICK = ("evaluation=none", "backtest=none", "features=transactions", "panel.n_cutoffs=2")
 TREES = (

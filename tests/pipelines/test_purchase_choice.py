@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+pytestmark = pytest.mark.long
+
 CHEAP = ("backtest=none", "churn.n_trees=5", "churn.n_folds=2", "panel.n_cutoffs=1", "tracking.experiment=choice")
 CANDIDATES = "purchase.candidates=[bg_nbd,mbg_nbd,pareto_nbd]"
 

@@ -42,7 +42,7 @@ def engine_settings(name):
     return ("engine=postgres", f"engine.uri={postgres_uri()}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["spark", "postgres"])
 def test_the_command_ships_the_same_models(name, world, on_duckdb, tmp_path):
     found = trained(tmp_path, world, *engine_settings(name))

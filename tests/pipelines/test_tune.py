@@ -73,7 +73,7 @@ def table(folder, name):
     return pd.read_csv(path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_leaves_nested_runs(searched):
     folder, _ = searched
     parent, children, _ = runs(folder)
@@ -90,7 +90,7 @@ def test_a_search_leaves_nested_runs(searched):
     }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_best_settings_are_written_and_compared_on_later_customers(searched, sample):
     folder, done = searched
     trials, comparison = table(folder, "trials"), table(folder, "comparison").set_index("metric")
@@ -114,7 +114,7 @@ def test_the_best_settings_are_written_and_compared_on_later_customers(searched,
     assert "On data that the search did not touch, log loss" in done.stdout or "both are the same" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_that_is_told_trains_with_the_best(searched):
     """The words after "train with it", as they stand; a few more keep the other parts of the training short."""
     folder, done = searched
@@ -135,7 +135,7 @@ def test_the_command_that_is_told_trains_with_the_best(searched):
     assert run.data.params["features.groups"] == "['purchases', 'purchase_windows', 'gaps', 'trend', 'refunds']"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_was_killed_goes_on(searched, sample, tmp_path):
     """Killed after its second trial; the same command does the rest, and finds what was found at one go."""
     sample.to_csv(tmp_path / "sales.csv", index=False)
@@ -176,7 +176,7 @@ def wait_for_trials(database, n, process):
     pytest.fail(f"the search did not get to {n} trials")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_question_has_another_study(sample, tmp_path, monkeypatch):
     """One more purchase in the ledger, or another end of a range: the trials of the first question are not mixed in."""
     monkeypatch.chdir(tmp_path)
@@ -237,7 +237,7 @@ def test_a_file_of_someone_else_is_left_alone(refused, sample, tmp_path):
     assert (code, "left alone" in told) == (5, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_customer_table_is_tuned_and_trained(tmp_path):
     """A quarter of the customers is held back; an experiment in force is built on, and so is its own result."""
     rng = np.random.default_rng(0)

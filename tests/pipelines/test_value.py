@@ -19,7 +19,7 @@ def stated(full_run, patronage, tmp_path_factory):
     return folder / "outputs" / "value", " ".join(done.stdout.split())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tables_are_as_described(stated):
     import pyarrow.parquet as pq
 
@@ -32,7 +32,7 @@ def test_tables_are_as_described(stated):
             assert field.type == described.field(field.name).type, (name, field.name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_money_of_the_cdnow_log_is_that_published(stated):
     """The log sells 2,500,315.63 (Fader and Hardie); at an assumed margin of 30 % that earns 750,094.689."""
     folder, said = stated
@@ -44,7 +44,7 @@ def test_money_of_the_cdnow_log_is_that_published(stated):
     assert "assumed margin 30 %" in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_page_and_charts_are_there(stated):
     folder, _ = stated
     assert (folder / "value.html").stat().st_size > 500_000

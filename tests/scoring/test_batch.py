@@ -98,7 +98,8 @@ def test_failure_in_the_middle_leaves_what_was_there(cdnow, scorer, tmp_path, ol
     failing = FailsOnTheSecondBatch(scorer.bundle)
     with pytest.raises(BundleError, match="the second batch"):
         score_ledger(cdnow.tables, failing, AS_OF, "a/1", out, 3000)
-    assert failing.batches == 2
+    # Another thread may have begun the next part before the failure was told.
+    assert failing.batches in (2, 3)
     assert [path.name for path in tmp_path.rglob("*")] == ([] if older is None else ["scores.parquet"])
     if older is not None:
         assert out.read_bytes() == older

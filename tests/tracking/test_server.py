@@ -17,7 +17,7 @@ from patronage.tracking.promotion import Decision, carry_out, history, read_head
 from patronage.tracking.registry import resolve_model
 from patronage.tracking.store import TrackingStore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 lifetimes = pytest.importorskip("lifetimes.datasets")
 

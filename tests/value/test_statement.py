@@ -30,6 +30,8 @@ from patronage.value.valuation import AcquisitionForecast
 from value_bundle import bundle_of
 from value_ledgers import by_hand, retailer
 
+pytestmark = pytest.mark.long
+
 SMALL = {"futures": 40, "ages": 6, "clusters": False}
 
 
