@@ -1,21 +1,17 @@
 """A backtest as one HTML page: who leads and whether it can be told, charts, tables; it needs no network."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
-import vl_convert
-from markupsafe import Markup
 
 from patronage.evaluation.candidates import TASKS
 from patronage.evaluation.verdict import metric_title
-from patronage.files import written_whole
 from patronage.report.backtest_charts import backtest_charts as backtest_charts
 from patronage.report.charts import AnyChart
+from patronage.report.html import figure_of, write_page
 
 READINGS = {
     "differences": "Left of the dashed line the best candidate is better; an interval that crosses the line leaves "
@@ -60,28 +56,24 @@ def write_backtest_page(
     OutputError
         If the file cannot be written.
     """
-    source = files("patronage.report").joinpath("backtest_page.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
-    html = template.render(
-        facts=facts,
+    write_page(
+        path,
+        "told.html.j2",
+        title="Backtest of candidates",
+        heading="Which model foretells best",
+        lead="Each candidate was fitted to what was known on past days and judged by what came afterwards.",
+        headlines=[],
         words=words,
         notes=notes,
-        figures=[_figure(stem, chart) for stem, chart in charts.items()],
+        facts=facts,
+        figures=[figure_of(stem, chart, _reading(stem)) for stem, chart in charts.items()],
         tables=[_board(tables["leaderboard"]), *(_metrics(tables, task) for task in TASKS)],
-        bundle=Markup(bundle.replace("</script", "<\\/script")),
+        closing="",
     )
-    with written_whole(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
 
 
-def _figure(stem: str, chart: AnyChart) -> dict[str, Any]:
-    specification = chart.to_dict()
-    title = specification.pop("title")
-    title = title if isinstance(title, str) else title["text"]
-    reading = READINGS[stem if stem in READINGS else stem.partition("_")[0]]
-    specification["description"] = f"{title}. {reading}"
-    return {"stem": stem, "title": title, "reading": reading, "specification": specification}
+def _reading(stem: str) -> str:
+    return READINGS[stem if stem in READINGS else stem.partition("_")[0]]
 
 
 def _board(board: pd.DataFrame) -> dict[str, Any]:
@@ -97,7 +89,7 @@ def _board(board: pd.DataFrame) -> dict[str, Any]:
         for row in board.to_dict("records")
     ]
     heads = ["place", "candidate", measure, "the best less this one", "told apart"]
-    return {"title": "Leaderboard", "heads": heads, "rows": rows, "file": "leaderboard.parquet"}
+    return _table("Leaderboard", heads, rows, "leaderboard.parquet")
 
 
 def _metrics(tables: Mapping[str, pd.DataFrame], task: str) -> dict[str, Any]:
@@ -110,7 +102,12 @@ def _metrics(tables: Mapping[str, pd.DataFrame], task: str) -> dict[str, Any]:
         cells = [pooled.loc[(metric, name)] for name in order]
         rows.append([metric_title(metric), *(_with_interval(one["value"], one["low"], one["high"]) for one in cells)])
     title = f"{task.capitalize()}, all origins together"
-    return {"title": title, "heads": ["measure", *order], "rows": rows, "file": "metrics.parquet"}
+    return _table(title, ["measure", *order], rows, "metrics.parquet")
+
+
+def _table(title: str, heads: list[str], rows: list[list[str]], file: str) -> dict[str, Any]:
+    where = f"The same, and every origin, is in {file}."
+    return {"title": title, "heads": heads, "numbers": [False] * len(heads), "rows": rows, "where": where}
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

@@ -1,18 +1,13 @@
 """A monitoring run as one HTML page: what to do, why, pictures, every test; it needs no network."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-import vl_convert
-from markupsafe import Markup
 
 from patronage.evaluation.alarms import Verdict
-from patronage.files import written_whole
-from patronage.report.charts import AnyChart
+from patronage.report.html import figure_of, write_page
 from patronage.report.monitor_charts import monitor_charts
 
 TITLES = {
@@ -54,28 +49,21 @@ def write_monitor_page(
     OutputError
         If the file cannot be written.
     """
-    source = files("patronage.report").joinpath("monitor_page.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
-    html = template.render(
+    charts = monitor_charts(tables)
+    write_page(
+        path,
+        "told.html.j2",
         title=TITLES[verdict.advice],
+        heading=TITLES[verdict.advice],
+        lead="Customers of a day against those the model knows, and what came against what it foretold.",
+        headlines=[],
         words=verdict.words,
+        notes=[],
         facts=facts,
-        figures=[_figure(stem, chart) for stem, chart in monitor_charts(tables).items()],
+        figures=[figure_of(stem, chart, READINGS[stem.partition("_")[0]]) for stem, chart in charts.items()],
         tables=[_drift(tables["drift"]), *([_realised(tables["realised"])] if "realised" in tables else [])],
-        bundle=Markup(bundle.replace("</script", "<\\/script")),
+        closing="",
     )
-    with written_whole(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
-
-
-def _figure(stem: str, chart: AnyChart) -> dict[str, Any]:
-    specification = chart.to_dict()
-    title = specification.pop("title")
-    title = title if isinstance(title, str) else title["text"]
-    reading = READINGS[stem.partition("_")[0]]
-    specification["description"] = f"{title}. {reading}"
-    return {"stem": stem, "title": title, "reading": reading, "specification": specification}
 
 
 def _drift(table: pd.DataFrame) -> dict[str, Any]:
@@ -85,7 +73,7 @@ def _drift(table: pd.DataFrame) -> dict[str, Any]:
         for row in _alarms_first(table)
     ]  # fmt: skip
     heads = ["column", "test", "alarm", "size", "matters beyond", "p", "p over all tests", "what was seen"]
-    return {"title": "Inputs and scores", "heads": heads, "rows": rows, "file": "drift.parquet and drift.csv"}
+    return _table("Inputs and scores", heads, rows, "drift")
 
 
 def _realised(table: pd.DataFrame) -> dict[str, Any]:
@@ -98,7 +86,12 @@ def _realised(table: pd.DataFrame) -> dict[str, Any]:
     ]  # fmt: skip
     heads = ["customers", "of what", "test", "alarm", "number", "foretold", "came", "control limits",
              "p over all tests", "what was seen"]  # fmt: skip
-    return {"title": "What came", "heads": heads, "rows": rows, "file": "realised.parquet and realised.csv"}
+    return _table("What came", heads, rows, "realised")
+
+
+def _table(title: str, heads: list[str], rows: list[list[str]], stem: str) -> dict[str, Any]:
+    where = f"The same is in {stem}.parquet and {stem}.csv."
+    return {"title": title, "heads": heads, "numbers": [False] * len(heads), "rows": rows, "where": where}
 
 
 def _alarms_first(table: pd.DataFrame) -> list[dict[str, Any]]:

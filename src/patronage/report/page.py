@@ -3,14 +3,10 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-import vl_convert
-from markupsafe import Markup
 
 from patronage import schema
 from patronage.evaluation.trust import trust_in_words
@@ -20,6 +16,7 @@ from patronage.report import charts as drawing
 from patronage.report import churn_charts as judging
 from patronage.report import churn_tables as churn
 from patronage.report import diagnostics as diagnosing
+from patronage.report.html import figure_of, write_page
 from patronage.report.readings import DASH, READINGS, figure, percent, read_model_choice, top_share
 from patronage.report.tables import SCHEMAS
 from patronage.report.tables import ReportTables as ReportTables
@@ -117,12 +114,11 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
     OutputError
         If the file cannot be written.
     """
-    source = files("patronage.report").joinpath("page.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
     valuable, at_risk = _most(tables.scores)
-    drawn = [_figure(stem, chart, tables) for stem, chart in charts(tables).items()]
-    html = template.render(
+    drawn = [figure_of(stem, chart, READINGS[stem](tables)) for stem, chart in charts(tables).items()]
+    write_page(
+        path,
+        "report.html.j2",
         facts=tables.facts,
         headlines=headline_figures(tables),
         held=[figure for figure in drawn if figure["stem"] not in _OF_CUSTOMERS],
@@ -140,10 +136,7 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
         at_risk=at_risk,
         money=tables.money,
         glossary=schema.SCORES.columns,
-        bundle=Markup(bundle.replace("</script", "<\\/script")),
     )
-    with written_whole(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
 
 
 def _without_rows(tables: ReportTables) -> list[str]:
@@ -276,14 +269,6 @@ def _precise(name: str, value: float) -> str:
     if name in ("log_likelihood", "aic", "bic") and math.isfinite(value):
         return f"{value:,.1f}".replace("-", "−")
     return percent(value, signed=True) if name == "holdout_total_error" else figure(value)
-
-
-def _figure(stem: str, chart: drawing.AnyChart, tables: ReportTables) -> dict[str, Any]:
-    specification = chart.to_dict()
-    title = specification.pop("title")  # the page has it as a heading, which wraps on a narrow screen
-    reading = READINGS[stem](tables)
-    specification["description"] = f"{title}. {reading}"
-    return {"stem": stem, "title": title, "reading": reading, "specification": specification}
 
 
 def _most(scores: pd.DataFrame) -> tuple[list[Any], list[Any]]:

@@ -1,13 +1,9 @@
 """The quality of a ledger as one HTML file: what was found, what became of every row, and what each table holds."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from patronage.files import written_whole
 from patronage.ledger.quality.calendar import Days
 from patronage.ledger.quality.findings import Finding
 from patronage.ledger.quality.measures import Quality, TableQuality
@@ -20,6 +16,7 @@ from patronage.ledger.quality.page import (
     rows_table,
 )
 from patronage.ledger.words import how_many
+from patronage.report.html import write_page
 
 LONGEST_EXAMPLE = 300
 """Examples of rows that were set aside are cut to so many characters."""
@@ -43,9 +40,9 @@ def write_quality_page(quality: Quality, found: Sequence[Finding], path: Path | 
     OutputError
         If the file cannot be written.
     """
-    source = files("patronage.report").joinpath("quality_page.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    html = template.render(
+    write_page(
+        path,
+        "quality.html.j2",
         quality=quality,
         verdict=verdict(found),
         findings=found,
@@ -57,8 +54,6 @@ def write_quality_page(quality: Quality, found: Sequence[Finding], path: Path | 
         chart_width=CHART_WIDTH,
         chart_height=CHART_HEIGHT,
     )
-    with written_whole(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
 
 
 def verdict(found: Sequence[Finding]) -> tuple[str, str]:

@@ -1,17 +1,13 @@
 """The statement of value as one HTML page: figures, charts with a sentence each, tables; it needs no network."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-import vl_convert
-from markupsafe import Markup
 
-from patronage.files import written_whole
 from patronage.report.charts import AnyChart
+from patronage.report.html import figure_of, write_page
 from patronage.report.readings import figure, percent
 from patronage.report.value_readings import VALUE_READINGS
 from patronage.schema.value_tables import VALUE_TABLES
@@ -40,6 +36,9 @@ PAGE_TABLES = {
                                                                    "in_result", "difference", "assumed_facts")),
 }  # fmt: skip
 """Tables of the page: title, name and columns."""
+
+LEFT_OUT = "Not there, because the ledger does not tell them or they were not asked for"
+"""What stands before the names of the tables that the page lacks."""
 
 SHARES = ("share", "probability")
 """Units that are written as percentages."""
@@ -76,30 +75,26 @@ def write_value_page(
     OutputError
         If the file cannot be written.
     """
-    source = files("patronage.report").joinpath("value_page.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub forgets the default
-    html = template.render(
-        facts=facts,
+    left_out = [name.replace("_", " ") for name in VALUE_TABLES if name not in tables]
+    write_page(
+        path,
+        "told.html.j2",
+        title=f"Customer value: {money}",
+        heading="What customers are worth",
+        lead="Right customers, right relationships, right retention. "
+        f"All money on this page is {money} unless it says otherwise.",
         headlines=headlines,
+        words=[],
         notes=notes,
-        money=money,
-        figures=[_figure(stem, chart, tables, money) for stem, chart in charts.items()],
-        tables=[_shown(title, tables[name], name, columns) for title, (name, columns) in PAGE_TABLES.items()
-                if name in tables and len(tables[name])],
-        left_out=[name.replace("_", " ") for name in VALUE_TABLES if name not in tables],
-        bundle=Markup(bundle.replace("</script", "<\\/script")),
-    )  # fmt: skip
-    with written_whole(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
-
-
-def _figure(stem: str, chart: AnyChart, tables: Mapping[str, pd.DataFrame], money: str) -> dict[str, Any]:
-    specification = chart.to_dict()
-    title = specification.pop("title")["text"]  # the page has it as a heading, which wraps on a narrow screen
-    reading = VALUE_READINGS[stem](tables, money)
-    specification["description"] = f"{title}. {reading}"
-    return {"stem": stem, "title": title, "reading": reading, "specification": specification}
+        facts=facts,
+        figures=[figure_of(stem, chart, VALUE_READINGS[stem](tables, money)) for stem, chart in charts.items()],
+        tables=[
+            _shown(title, tables[name], name, columns)
+            for title, (name, columns) in PAGE_TABLES.items()
+            if name in tables and len(tables[name])
+        ],
+        closing=f"{LEFT_OUT}: {', '.join(left_out)}." if left_out else "",
+    )
 
 
 def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str]) -> dict[str, Any]:
@@ -114,7 +109,8 @@ def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str]) -
     numbers = [units[column][1] in ("double", "long") for column in there]
     heads = [column.replace("_", " ") for column in there]
     rest = len(table) - len(rows)
-    return {"title": title, "heads": heads, "numbers": numbers, "rows": rows, "rest": rest, "file": f"{name}.parquet"}
+    where = f"{rest:,} more rows are in {name}.parquet." if rest else f"The same is in {name}.parquet."
+    return {"title": title, "heads": heads, "numbers": numbers, "rows": rows, "where": where}
 
 
 def _cell(value: Any, unit: str, kind: str) -> str:
