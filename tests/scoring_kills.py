@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 SERVE = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from feature_rows import job_of
+from importlib import import_module
+job_of = import_module(sys.argv[5]).job_of
 from patronage.scoring.job import run_job
 for _ in sys.stdin:
     child = os.fork()
@@ -34,8 +35,8 @@ for _ in sys.stdin:
 """
 
 
-def killed_until_done(source, out, part_rows, kills, longest, seed=0):
-    """Start a job and kill it, so many times, at random moments; then let it end.
+def killed_until_done(source, out, part_rows, kills, longest, seed=0, maker="feature_rows", after=None):
+    """Start a job and kill it, so many times, at random moments, the early ones first; then let it end.
 
     Parameters
     ----------
@@ -43,7 +44,11 @@ def killed_until_done(source, out, part_rows, kills, longest, seed=0):
     part_rows : int
     kills : int
     longest : float
-        Seconds within which it is killed.
+        Seconds within which it is killed: what it takes when nobody does, on the machine as busy as it is now.
+    maker : str
+        The module beside this one whose ``job_of`` makes the job.
+    after : callable, optional
+        Called after each kill.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def killed_until_done(source, out, part_rows, kills, longest, seed=0):
         Finished parts in the work folder after each kill; -1 where the job was done before.
     """
     rng, found = random.Random(seed), []
-    command = [sys.executable, "-c", SERVE, str(ROOT / "tests"), str(source), str(out), str(part_rows)]
+    command = [sys.executable, "-c", SERVE, str(ROOT / "tests"), str(source), str(out), str(part_rows), maker]
     work = out.with_name(f".{out.name}.work")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -63,7 +68,7 @@ def killed_until_done(source, out, part_rows, kills, longest, seed=0):
                 server.stdin.flush()
                 child = int(server.stdout.readline())
                 if turn < kills:
-                    time.sleep(rng.uniform(0, longest))
+                    time.sleep(longest * (turn + rng.random()) / kills)
                     # A job that was faster than its killer is gone already.
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(child, signal.SIGKILL)
@@ -72,6 +77,8 @@ def killed_until_done(source, out, part_rows, kills, longest, seed=0):
                     assert status == 0, f"the last run ended with {status}"
                 else:
                     found.append(len(list(work.glob("part-*.json"))) if status else -1)
+                    if after is not None:
+                        after()
         finally:
             server.stdin.close()
     return found

@@ -3,9 +3,10 @@
 import json
 import math
 import tempfile
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,14 +15,17 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines_under_test import postgres_uri
 from feature_rows import GOLDEN, columns_of, job_of, write_features
 from patronage import CdnowSource, open_ledger
 from patronage.cli import main
 from patronage.errors import InputError
+from patronage.runtime.bundle import write_bundle
 from patronage.runtime.scorer import load_scorer
 from patronage.schema import MODEL_INPUT, SCORE_REASONS, SCORES
 from patronage.schema.value import SCORE_PROFIT
 from patronage.scoring.job import run_job
+from table_jobs import bundle_of_table
 
 MODEL, DAY = f"model={GOLDEN}", "as_of=1998-06-30"
 
@@ -118,6 +122,144 @@ def test_what_does_not_fit_is_refused_before_the_work(score, tmp_path, arguments
     code, said = score(*arguments)
     assert (code, named in said) == (expected, True), said
     assert names_in(tmp_path) == before
+
+
+TABLE = (
+    f"model={GOLDEN.parents[1] / 'bundle_format_3_table' / 'bundle'}", "ledger=customer_table", "ledger.path=t.csv",
+    "ledger.customer_id=id",
+)  # fmt: skip
+
+
+class TestCustomerTables:
+    """They go through the same job; the model knows tenure and the plans basic and plus."""
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        lines = [f"c{row},{row % 30},{'basic' if row % 3 else 'plus'}" for row in range(70)]
+        lines[5] = ",4,plus"
+        lines[6] = "c6,1e39,plus"
+        (tmp_path / "t.csv").write_text("\n".join(["id,tenure,plan", *lines]) + "\n")
+
+    @pytest.mark.usefixtures("table")
+    def test_every_row_is_scored_rejected_or_set_aside_and_told(self, score, tmp_path):
+        code, said = score(
+            *TABLE, "out=s", "batch_rows=20", "max_rejected_share=0.02", "contract.max_set_aside_share=1"
+        )
+        assert code == 0, said
+        assert "customers scored │ 68" in said
+        assert "expected to leave" in said
+        assert "within 30 days" in said
+        manifest = json.loads((tmp_path / "s.manifest.json").read_text())
+        assert manifest["input"]["rows"] == {"in": 70, "used": 69, "set_aside": {"customer_id missing": 1}}
+        assert manifest["rows"] == {"in": 69, "scored": 68, "rejected": 1, "reasons": {"tenure too large": 1}}
+        ids = pq.read_table(tmp_path / "s")["customer_id"].to_pylist()
+        assert ids == [f"c{row}" for row in range(70) if row not in (5, 6)]
+        assert pq.read_table(tmp_path / "s.rejects.parquet")["customer_id"].to_pylist() == ["c6"]
+
+    @pytest.mark.usefixtures("table")
+    def test_settings_of_jobs_are_theirs_too(self, score, tmp_path):
+        borne = "contract.max_set_aside_share=1"
+        code, said = score(*TABLE, "dry_run=true", "batch_rows=20", "limit=30", borne)
+        assert (code, "2 of 20 customers" in said) == (0, True)
+        assert not (tmp_path / "outputs" / "scores.parquet").exists()
+        code, said = score(*TABLE, "out=s.parquet", "limit=30", "max_rejected_share=0.01", borne)
+        assert (code, "1 of 30 rows (3.33%) could not be scored" in said) == (6, True)
+        assert pq.read_metadata(tmp_path / "s.parquet").num_rows == 29
+
+    @pytest.mark.usefixtures("table")
+    @pytest.mark.parametrize(
+        ("arguments", "named"),
+        [
+            (["interval=0.9"], "interval is of purchases and value"),
+            (["profit=true"], "profit=true is learned from the purchases"),
+            (["input=t.parquet"], "input=... cannot be used with ledger=customer_table"),
+        ],
+    )
+    def test_what_is_of_purchases_is_refused(self, score, arguments, named):
+        code, said = score(*TABLE, *arguments)
+        assert (code, named in said) == (2, True), said
+
+    def test_a_table_of_features_is_held_against_the_training_as_well(self, score, tmp_path):
+        n, model = 40, f"model={write_bundle(bundle_of_table(), tmp_path / 'model')}"
+        columns = {"customer_id": [f"c{row}" for row in range(n)], "x": list(range(n)), "plan": ["PLUS"] * n}
+        pq.write_table(pa.table(columns), tmp_path / "f.parquet")
+        code, said = score(model, "input=f.parquet", "out=s.parquet")
+        assert code == 3
+        assert "plan: 40 of 40 rows (100.0%) hold values that the model does not know: 'PLUS'" in said
+        assert names_in(tmp_path) == ["f.parquet", "model"]
+        pq.write_table(pa.table(columns | {"plan": ["plus"] * 38 + ["gold"] * 2}), tmp_path / "f.parquet")
+        code, said = score(model, "input=f.parquet", "out=s.parquet")
+        assert (code, "Mind: plan: 2 of 40 rows (5.0%)" in said) == (0, True), said
+
+
+def test_those_under_contract_go_through_the_same_job(score, tmp_path):
+    starts, ends = [date(2023, 1, 1)] * 50, [date(2023, 6, 1) if row % 5 == 0 else None for row in range(50)]
+    ids = [f"c{row:02d}" for row in range(50)]
+    tables = {
+        "transactions": {"customer_id": ["c02"], "timestamp": [datetime(2023, 12, 31)], "amount": [5.0]},
+        "customers": {
+            "customer_id": ids, "contract_start": starts, "contract_end": pa.array(ends, pa.date32()),
+            "plan": ["basic"] * 50, "price": [2.0 + row % 3 for row in range(50)],
+        },
+    }  # fmt: skip
+    for name, columns in tables.items():
+        (tmp_path / "world" / name).mkdir(parents=True)
+        pq.write_table(pa.table(columns), tmp_path / "world" / name / "part.parquet")
+    model = write_bundle(bundle_of_table("price"), tmp_path / "model")
+    asked = (f"model={model}", "setting=contracts", "ledger=simulated", "ledger.path=world", "as_of=2024-01-01")
+    code, said = score(*asked, "out=s", "batch_rows=15")
+    assert code == 0, said
+    assert "10 customers are not under contract on 2024-01-01: not scored" in said
+    scores = pq.read_table(tmp_path / "s")
+    under = [row for row in range(50) if row % 5]
+    assert scores["customer_id"].to_pylist() == [ids[row] for row in under]
+    assert set(scores["as_of"].to_pylist()) == {date(2024, 1, 1)}
+    expected = [1 / (1 + math.exp(1 + (2.0 + row % 3) / 2 - 0.3)) for row in under]
+    assert scores["churn_probability"].to_pylist() == pytest.approx(expected)
+    manifest = json.loads((tmp_path / "s.manifest.json").read_text())
+    assert (manifest["input"]["kind"], len(manifest["parts"])) == ("contracts", 3)
+    assert manifest["rows"] == {"in": 40, "scored": 40, "rejected": 0, "reasons": {}}
+
+
+def test_a_table_of_a_duckdb_file_is_scored(score, tmp_path):
+    source = write_features(tmp_path / "f.parquet", 700)
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE features AS FROM read_parquet('{source}')")
+    code, said = score("input=shop.duckdb", DAY, "out=s.parquet")
+    assert (code, "name its table of features as input_table=...; it has: features" in said) == (2, True)
+    code, said = score("input=shop.duckdb", "input_table=sales", DAY, "out=s.parquet")
+    assert (code, "has no table sales; it has: features" in said) == (3, True)
+    code, said = score("input_table=features")
+    assert (code, "input=FILE is not given" in said) == (2, True)
+    code, said = score("input=shop.duckdb", "input_table=features", DAY, "out=s.parquet")
+    assert code == 0, said
+    scores = pq.read_table(tmp_path / "s.parquet")
+    assert scores["clv"].to_numpy().tobytes() == load_scorer(GOLDEN).score(columns_of(700))["clv"].tobytes()
+    given = json.loads((tmp_path / "s.manifest.json").read_text())["input"]
+    assert (given["kind"], given["table"], given["rows"]) == ("table of a DuckDB file", "main.features", 700)
+
+
+def test_scores_go_to_a_table_of_postgresql(score, tmp_path):
+    import psycopg
+
+    write_features(tmp_path / "f.parquet", 700)
+    secret = postgres_uri().replace("patronage@", "patronage:hunter2@")
+    arguments = ("input=f.parquet", DAY, f"out={secret}", "out_table=by_command", "work_folder=parts")
+    code, said = score(*arguments, "dry_run=true")
+    assert (code, "the table public.by_command of the database postgres" in said) == (0, True), said
+    code, said = score(*arguments)
+    assert code == 0, said
+    assert "hunter2" not in said
+    assert "public.by_command_manifest" in said
+    with psycopg.connect(postgres_uri(), autocommit=True) as connection:
+        assert connection.execute("SELECT count(*), min(model_version) FROM by_command").fetchone()[0] == 700
+        code, said = score(*arguments, "explain=true")
+        assert (code, "lacks reason_1" in said) == (5, True), said
+        connection.execute("DROP TABLE by_command, by_command_rejects, by_command_manifest")
+    assert names_in(tmp_path) == ["f.parquet", "parts"]
+    assert not any((tmp_path / "parts").iterdir())
+    code, said = score("input=f.parquet", DAY, f"out={secret}")
+    assert (code, "out_table=" in said) == (2, True)
 
 
 KINDS = (pa.float64(), pa.float32(), pa.int32(), pa.string(), pa.bool_(), pa.decimal128(20, 3), pa.timestamp("us"))

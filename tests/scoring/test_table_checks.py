@@ -1,45 +1,18 @@
 """A table is held against the one that its model was trained with before it is scored."""
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from patronage.errors import ContractError
-from patronage.ledger.customer_table import CustomerTableSource
 from patronage.runtime.bundle import TableBundle
-from patronage.runtime.calibration import Calibration
-from patronage.runtime.churn_logistic import LogisticChurnModel, NumberTerm
-from patronage.runtime.scorer import TableScorer
-from patronage.schema import Column, TableSchema
-from patronage.scoring.reasons import ScoreReasons
-from patronage.scoring.table_checks import check_table
-from patronage.scoring.table_scores import score_table
+from patronage.scoring.feature_rows import FeatureRows
+from patronage.scoring.job import run_job
+from patronage.scoring.table_checks import check_rows, check_table
+from table_jobs import INPUTS, bundle_of_table, frame_of, job_of_table, table_of
 
-INPUTS = TableSchema("model_input", (Column("x", "double", "", True, ""), Column("plan", "string", "", True, "")))
-TYPES = {"x": "double", "plan": "string"}
-TRAINING = {
-    "ledger": {"customers": 1000},
-    "missing_share": {"x": 0.0, "plan": 0.0},
-    "unknown_share": {"plan": 0.0},
-    "usual": {"x": 0.5, "plan": "basic"},
-}
-
-
-def bundle(**training):
-    churn = LogisticChurnModel(
-        features=("x", "plan"), horizon_days=0, calibration=Calibration("none", (), ()), intercept=-1.0,
-        numbers={"x": NumberTerm(0.0, 1.0, -0.5, 0.25)}, levels={"plan": (0.3, -0.2, 0.7)},
-        categories={"plan": ("basic", "plus")},
-    )  # fmt: skip
-    return TableBundle(churn=churn, inputs=INPUTS, training={**TRAINING, **training})
-
-
-def table(n=100, **changes):
-    frame = pd.DataFrame({"id": [f"c{row}" for row in range(n)], "x": np.linspace(-1, 1, n).round(3), "plan": "plus"})
-    frame = frame.astype({"x": object, "plan": object})
-    for name, values in changes.items():
-        frame.loc[: len(values) - 1, name] = values
-    return CustomerTableSource(frame=frame.astype(str), customer_id="id").read_unlabelled(TYPES)
+bundle, table = bundle_of_table, table_of
 
 
 def test_a_table_like_that_of_training_is_passed_in_silence():
@@ -107,11 +80,36 @@ def test_repeated_customers_are_counted():
 
 
 def test_the_file_holds_scores_and_reasons_of_the_usual_value(tmp_path):
-    of = bundle()
     lacking, usual = (table(x=values) for values in (["abc"] * 5, ["0.5"] * 5))
     files = [tmp_path / "lacking.parquet", tmp_path / "usual.parquet"]
     for one, file in zip((lacking, usual), files, strict=True):
-        score_table(one, TableScorer(of), "m/1", file, 7, None, ScoreReasons(of))
+        run_job(job_of_table(one, file, 7, reasons=True))
     read, expected = map(pd.read_parquet, files)
     pd.testing.assert_frame_equal(read, expected)
     assert read["reason_1"].notna().any()
+
+
+class TestRowsOfFeatures:
+    """A table that is ready is held against the training too, whatever the size of the pieces it is read in."""
+
+    @staticmethod
+    def rows(folder, **changes):
+        frame = frame_of(**changes)
+        numbers = pd.to_numeric(frame["x"].replace("", None), errors="coerce")
+        columns = {"customer_id": frame["id"], "x": pa.array(numbers, from_pandas=True), "plan": frame["plan"]}
+        pq.write_table(pa.table(columns), folder / "f.parquet", row_group_size=33)
+        return FeatureRows([folder / "f.parquet"], INPUTS)
+
+    @pytest.mark.parametrize("size", [7, 100, 1000])
+    def test_the_words_are_those_of_a_customer_table(self, tmp_path, size):
+        changes = {"x": [""] * 10, "plan": ["gold", "pro", "gold"]}
+        rows = self.rows(tmp_path, **changes)
+        found = check_rows(rows.parts(0, size), rows.location, bundle())
+        assert found == check_table(table(**changes), bundle())
+        assert len(found.warnings) == 2
+        assert "3 of 100 rows (3.0%) hold values that the model does not know: 'gold', 'pro'" in found.warnings[1]
+
+    def test_columns_of_nothing_known_are_refused_at_once(self, tmp_path):
+        rows = self.rows(tmp_path, x=[""] * 100, plan=["PLUS"] * 100)
+        with pytest.raises(ContractError, match=r"x holds no value at all .*plan: 100 of 100 .*f\.parquet was made"):
+            check_rows(rows.parts(0, 30), rows.location, bundle())

@@ -6,125 +6,24 @@ set aside with a reason.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from patronage.errors import ConfigError, ContractError, SourceError
-from patronage.files import written_whole
-from patronage.ledger.churn_labels import Labels, read_labels
+from patronage.errors import ConfigError, ContractError
+from patronage.ledger.customer_facts import CustomerFacts, as_frame, reasons_against, refused, unreadable_lines
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.duckdb_source import DuckDbTable
 from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.file_table import FileTable
 from patronage.ledger.found_files import FORMATS, FileFormat
-from patronage.ledger.source import SOURCE_FILE, SOURCE_ROW, Field, RawTable, TableSource
-from patronage.ledger.table_columns import ReadColumn, Spelling, Wanted, as_texts, read_column, read_columns, said
-from patronage.ledger.table_dates import check_pattern, read_days
+from patronage.ledger.source import Field, TableSource
+from patronage.ledger.table_columns import Spelling, Wanted, as_texts, read_column, read_columns, said
+from patronage.ledger.table_dates import check_pattern
 from patronage.ledger.table_in_place import FrameTable
-from patronage.runtime.histories import FIRST_EXAMPLES, FloatArray
-
-ROW_NUMBER = "row number"
-"""What stands for the customer where the table names nobody."""
-
-
-@dataclass(frozen=True)
-class CustomerTable:
-    """The rows of a customer table that can be used, and an account of those that cannot.
-
-    Attributes
-    ----------
-    features : dict of str to ReadColumn, n rows each
-        Numbers and texts, by the table's own names.
-    customer : Series of str, shape (n,)
-        Who; the number of the row where the table names nobody.
-    left : ndarray of float64, shape (n,), or None
-        1 for those who left; None where the label was not asked for.
-    group : Series or None
-        What holds rows together beside the customer.
-    day : Series of datetime64 or None
-        The day that a row describes.
-    price : ndarray of float64, shape (n,), or None
-        What the customer pays in a month; missing as NaN.
-    dates : dict of str to Series
-        Columns of dates, which are no features.
-    rows_in : int
-        Rows that the source holds.
-    set_aside : DataFrame
-        source_file, source_row, reasons, record (the row as found).
-    notes : tuple of str
-        What was not taken as it stands.
-    name, location, digest : str
-        Where the rows came from, and the SHA-256 of what was read.
-    """
-
-    features: dict[str, ReadColumn]
-    customer: pd.Series
-    left: FloatArray | None
-    group: pd.Series | None
-    day: pd.Series | None
-    price: FloatArray | None
-    dates: dict[str, pd.Series]
-    rows_in: int
-    set_aside: pd.DataFrame
-    notes: tuple[str, ...]
-    name: str
-    location: str
-    digest: str
-    label_words: str = ""
-
-    def __len__(self) -> int:
-        """Number of rows that are used."""
-        return len(self.customer)
-
-    @property
-    def account(self) -> str:
-        """The account of the rows in words."""
-        counts = self.set_aside["reasons"].value_counts()
-        reasons = "".join(f"; {reason}: {count:,}" for reason, count in counts.items())
-        return f"{self.rows_in:,} rows in, {len(self):,} used, {len(self.set_aside):,} set aside{reasons}"
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """The features side by side."""
-        return pd.DataFrame({name: column.values for name, column in self.features.items()})
-
-    def require_fit(self, max_share: float, written: Path | None = None) -> None:
-        """Refuse the table if it is empty, or if too many of its rows were set aside.
-
-        Raises
-        ------
-        SourceError
-            If there are no rows at all.
-        ContractError
-            Saying how many rows were set aside, for which reasons, and the first of them.
-        """
-        if not self.rows_in:
-            message = f"{self.location} holds no customers: a header, but no rows."
-            raise SourceError(message)
-        share = len(self.set_aside) / self.rows_in
-        if len(self) and share <= max_share:
-            return
-        counts = {str(reason): int(count) for reason, count in self.set_aside["reasons"].value_counts().items()}
-        first = [str(row) for row in self.set_aside["source_row"].head(FIRST_EXAMPLES)]
-        message = (
-            f"{len(self.set_aside):,} of {self.rows_in:,} rows of {self.location} were set aside ({share:.1%}, at most "
-            f"{max_share:.1%} may be): {', '.join(f'{reason} {count:,}' for reason, count in counts.items())}. The "
-            f"first are the rows {', '.join(first)}."
-            + (f" They are written to {written}." if written else "")
-            + " Repair the table, or raise contract.max_set_aside_share."
-        )
-        raise ContractError(message, counts=counts, first_ids=first)
-
-    def write_set_aside(self, path: Path | str) -> None:
-        """Write the rows that were set aside as Parquet, if there are any."""
-        if len(self.set_aside):
-            with written_whole(path) as unfinished:
-                self.set_aside.to_parquet(unfinished, index=False)
 
 
 class CustomerTableSource:
@@ -326,14 +225,14 @@ class CustomerTableSource:
         asked = {name: role for role, name in roles.items() if name}
         fields = [Field(name, "the model", "any", "ledger") for name in dict.fromkeys([*features, *asked])]
         raw = self._place.read(engine, fields)
-        frame, place = _as_frame(raw, [one.name for one in fields], engine)
-        unreadable = _unreadable(raw)
-        facts = _Facts(frame, {role: name for name, role in asked.items()}, self.spelling.timestamp_format)
+        frame, place = as_frame(raw, [one.name for one in fields], engine)
+        unreadable = unreadable_lines(raw)
+        facts = CustomerFacts(frame, {role: name for name, role in asked.items()}, self.spelling.timestamp_format)
         labels = facts.labels(self.left, self.stayed) if labelled else None
         days = facts.days()
-        reasons = _reasons(facts, labels, days)
+        reasons = reasons_against(facts, labels, days)
         used = (reasons == "").to_numpy()
-        aside = pd.concat([unreadable, _refused(frame[~used], place[~used], reasons[~used])], ignore_index=True)
+        aside = pd.concat([unreadable, refused(frame[~used], place[~used], reasons[~used])], ignore_index=True)
         kept = frame[used].reset_index(drop=True)
         columns = read_columns(kept[features], wanted, self.spelling)
         dates = {name: column.values for name, column in columns.items() if column.type == "date"}
@@ -363,114 +262,6 @@ class CustomerTableSource:
             digest=raw.digest,
             label_words="" if labels is None else labels.words,
         )
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """The columns that are no features, by what they are for."""
-
-    frame: pd.DataFrame
-    roles: Mapping[str, str] = field(default_factory=dict)
-    timestamp_format: str | None = None
-
-    def labels(self, left: Sequence[str] | None, stayed: Sequence[str] | None) -> Labels:
-        name = self.roles["label"]
-        return read_labels(self.frame[name], left, stayed, name)
-
-    def days(self) -> pd.Series | None:
-        """The day of each row, missing where it cannot be read.
-
-        Raises
-        ------
-        ContractError
-            If two days may be meant.
-        """
-        if "snapshot" not in self.roles:
-            return None
-        column = self.frame[self.roles["snapshot"]]
-        if pd.api.types.is_datetime64_any_dtype(column.dtype):
-            return cast("pd.Series", column.dt.tz_localize(None).dt.normalize())
-        texts = as_texts(column)
-        texts = texts.where((texts != "").to_numpy(dtype=bool), None)
-        given = read_days(texts, self.timestamp_format)
-        if given is not None and given.doubt:
-            message = f"The days of ledger.snapshot={self.roles['snapshot']} {given.doubt}."
-            raise ContractError(message)
-        read = pd.to_datetime(texts, format=self.timestamp_format or "ISO8601", errors="coerce", utc=True)
-        if given is not None and read.isna().sum() > texts.isna().sum():
-            return given.values
-        return cast("pd.Series", read.dt.tz_localize(None).dt.normalize())
-
-    def customers(self, place: pd.DataFrame) -> pd.Series:
-        if "customer_id" not in self.roles:
-            return place["number"].astype(str)
-        return as_texts(self.frame[self.roles["customer_id"]])
-
-    def kept(self, role: str, rows: np.ndarray) -> pd.Series | None:
-        if role not in self.roles:
-            return None
-        return as_texts(self.frame[self.roles[role]])[rows].reset_index(drop=True)
-
-
-Reason = Literal["customer_id missing", "label missing", "label unreadable", "snapshot unreadable"]
-
-
-def _reasons(facts: _Facts, labels: Labels | None, days: pd.Series | None) -> pd.Series:
-    """Why each row cannot be used, all reasons at once; empty where it can."""
-    found: dict[Reason, np.ndarray] = {}
-    if "customer_id" in facts.roles:
-        ids = as_texts(facts.frame[facts.roles["customer_id"]])
-        found["customer_id missing"] = (ids.isna() | (ids == "")).to_numpy(dtype=bool)
-    if labels is not None:
-        found |= {"label missing": labels.missing, "label unreadable": labels.unreadable}
-    if days is not None:
-        found["snapshot unreadable"] = days.isna().to_numpy()
-    reasons = np.full(len(facts.frame), "", dtype=object)
-    for reason, rows in found.items():
-        reasons[rows] = [f"{before}, {reason}" if before else reason for before in reasons[rows]]
-    return pd.Series(reasons, dtype=object)
-
-
-def _as_frame(raw: RawTable, names: Sequence[str], engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows in the order of their places, and the places: source_file, source_row and a running number from 1."""
-    import pyarrow as pa
-
-    arrow = engine.batches(raw.table).read_all()
-    for one in raw.temporary:
-        engine.drop(one)
-    for position, column in enumerate(arrow.schema):
-        if pa.types.is_decimal(column.type):
-            arrow = arrow.set_column(position, column.name, arrow.column(position).cast(pa.float64()))
-    frame = arrow.to_pandas(date_as_object=False)
-    frame = frame.sort_values([SOURCE_FILE, SOURCE_ROW], kind="stable", ignore_index=True)
-    place = pd.DataFrame({"source_file": frame[SOURCE_FILE].astype(str), "source_row": frame[SOURCE_ROW]})
-    place["number"] = np.arange(1, len(frame) + 1)
-    columns = {name: frame[f"raw_{number}"] for number, name in enumerate(names)}
-    return pd.DataFrame(columns, index=frame.index), place
-
-
-def _unreadable(raw: RawTable) -> pd.DataFrame:
-    """The lines that could not be split into columns, as rows that were set aside."""
-    columns = ["source_file", "source_row", "reasons", "record"]
-    if raw.unreadable is None:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
-    lines = raw.unreadable.to_pyarrow().to_pylist()
-    rows = [
-        (line["source_file"], line["source_line"], f"unreadable line: {line['reason']}", line["content"])
-        for line in lines
-    ]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
-
-
-def _refused(frame: pd.DataFrame, place: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
-    texts = {name: as_texts(frame[name]).tolist() for name in frame.columns}
-    records = [
-        ", ".join(f"{name}={value}" for name, value in zip(texts, row, strict=True) if value is not None)
-        for row in zip(*texts.values(), strict=True)
-    ]
-    source_row = place["source_row"].fillna(place["number"]).astype("int64")
-    refused = {"source_file": place["source_file"].tolist(), "source_row": source_row.tolist()}
-    return pd.DataFrame(refused | {"reasons": reasons.tolist(), "record": records}, dtype=object)
 
 
 def _nearly(name: str, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from ibis import _
 from patronage.errors import ConfigError, DateError, InputError
 from patronage.features.build import KEYS, feature_schema
 from patronage.features.contracts import contract_ends, contract_features, contract_input, customers_with_contracts
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.opening import Ledger
 from patronage.ledger.table_columns import ReadColumn, read_column
 from patronage.pipelines import console

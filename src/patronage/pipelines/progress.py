@@ -56,10 +56,12 @@ class _Rate(ProgressColumn):
 class _Lines:
     def __init__(self, title: str, clock: Any = time.monotonic) -> None:
         self._title, self._clock = title, clock
-        self._begin = self._told = clock()
         self._rows, self._done = 0, 0
+        self._begin = self._told = clock()
 
     def expect(self, rows: int) -> None:
+        # What came before, such as making the features, is not part of the rate.
+        self._begin = self._told = self._clock()
         self._rows = rows
 
     def advance(self, rows: int) -> None:

@@ -1,30 +1,24 @@
-"""``patronage score`` of a customer table or of contracts: customers and a model in; who is likely to leave out."""
+"""Who is scored by the model of a customer table: the rows of a table, or those under contract on a day."""
 
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, StrictBool
-
 from patronage.errors import ConfigError
-from patronage.files import check_writable
-from patronage.ledger.customer_table import CustomerTable, CustomerTableSource
+from patronage.ledger.customer_rows import CustomerTable
+from patronage.ledger.customer_table import CustomerTableSource
 from patronage.ledger.engines.engine import Engine
+from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.contract_table import contracts_to_score
-from patronage.pipelines.opening import ledger_opener, tracking_store
+from patronage.pipelines.opening import ledger_opener
+from patronage.pipelines.score_inputs import Asked, Customers, Score, say_checked, settings_digest
 from patronage.pipelines.settings import Settings, settings_from
 from patronage.pipelines.table_settings import is_of_contracts, table_reader
-from patronage.runtime.bundle import TableBundle, read_bundle, table_bundle
-from patronage.runtime.contributions import ExplainMethod
-from patronage.runtime.reasons import Direction
-from patronage.runtime.scorer import TableScorer
-from patronage.scoring.outputs import SUFFIX
-from patronage.scoring.reasons import ScoreReasons
-from patronage.scoring.table_scores import score_table
-from patronage.tracking.registry import resolve_model
+from patronage.runtime.bundle import TableBundle, table_bundle
+from patronage.scoring.table_checks import check_table
+from patronage.scoring.table_scores import customer_table_rows
 
 
 class Observed(Settings):
@@ -33,83 +27,59 @@ class Observed(Settings):
     observed_until: date
 
 
-class TableScore(Settings):
-    """Those of the command's own settings that matter for a table."""
+def of_customer_table(settings: Score, config: dict[str, Any]) -> Asked:
+    """The rows of a customer table, or with setting=contracts those under contract on a day.
 
-    as_of: date | None
-    model: str
-    out: str
-    batch_rows: int = Field(ge=1)
-    explain: StrictBool
-    explain_method: ExplainMethod
-    explain_direction: Direction
-
-
-OF_LEDGERS = {"input": None, "limit": None, "dry_run": False, "profit": False}
-"""Settings that a customer table does not know, with the value that leaves them alone."""
-
-
-def score_customer_table(config: dict[str, Any]) -> None:
-    """Score a customer table, or those under contract; see ``conf/score.yaml`` for the settings."""
+    Raises
+    ------
+    ConfigError
+        If a setting does not fit, or is of ledgers whose purchases are foretold.
+    """
     of_contracts = is_of_contracts(config)
-    settings = settings_from(TableScore, {name: config[name] for name in TableScore.model_fields}, "score")
-    if config.get("interval") is not None:
-        message = (
-            "interval is of purchases and value, which a model that tells churn alone does not foretell: leave it."
-        )
-        raise ConfigError(message)
-    _refuse_those_of_ledgers(config)
-    if Path(settings.out).suffix != SUFFIX:
-        message = f"Scores are written as Parquet, but out is {settings.out}: give it a name that ends in {SUFFIX}."
-        raise ConfigError(message)
-    store = tracking_store(config)
-    read = _reader(config, settings, of_contracts)
-    check_writable(Path(settings.out).parent)
-    with console.step(f"Load the model {settings.model}"):
-        resolved = resolve_model(store, settings.model)
-        bundle = table_bundle(
-            read_bundle(resolved.bundle_folder),
-            f"Scoring with {'setting=contracts' if of_contracts else 'ledger=customer_table'}",
-        )
-    reasons = ScoreReasons(bundle, settings.explain_method, settings.explain_direction) if settings.explain else None
-    table = read(bundle)
-    version = resolved.label or f"bundle/{bundle.fingerprint}"
-    with console.step(f"Score {len(table):,} rows"):
-        scored = score_table(
-            table, TableScorer(bundle), version, settings.out, settings.batch_rows, settings.as_of, reasons
-        )
-    for found in scored.checked.notes:
-        console.note(found)
-    for found in scored.checked.warnings:
-        console.warn(found)
-    rows = [[str(row.customer_id), f"{row.churn_probability:.3f}"] for row in scored.most_at_risk.itertuples()]
-    console.results("The most likely to leave", ["customer", "churn_probability"], rows)
-    ahead = f"within {bundle.horizon_days} days" if bundle.horizon_days else "as the label of the training table has it"
-    results = [
-        ["rows scored", f"{scored.customers:,}"],
-        ["expected to leave", f"{scored.expected_to_leave:,.0f} customers, {ahead}"],
-        ["model", version],
-        ["scores", str(scored.path)],
-    ]
-    console.results("Scores", ["what", "result"], results)
+    chosen = "setting=contracts" if of_contracts else "ledger=customer_table"
+    _refuse_those_of_purchases(settings, chosen)
+    as_of, read = settings.as_of, partial(_read, config)
+    if of_contracts:
+        as_of = as_of or _observed_until(config)
+        read = partial(_under_contract, ledger_opener(config, linked_until=as_of), as_of)
+
+    def opened(bundle: TableBundle) -> Customers:
+        table = read(bundle)
+        say_checked(check_table(table, bundle))
+        facts = {
+            "kind": "contracts" if of_contracts else "customer table",
+            "name": table.name,
+            "location": table.location,
+            "sha256": table.digest,
+            "rows": {"in": table.rows_in, "used": len(table), "set_aside": _reasons(table)},
+            "settings_sha256": settings_digest(config),
+        }
+        return Customers(customer_table_rows(table, bundle), facts, len(table), held=True)
+
+    return Asked(as_of, lambda bundle: table_bundle(bundle, f"Scoring with {chosen}"), opened)
 
 
-def _reader(config: dict[str, Any], settings: TableScore, of_contracts: bool) -> Callable[[TableBundle], CustomerTable]:
-    """Check what tells of the rows now, and return what reads the columns of a model later."""
-    if not of_contracts:
-        return lambda bundle: table_reader(config, partial(_unlabelled, bundle))()
-    as_of = settings.as_of or _observed_until(config)
-    opened = ledger_opener(config, linked_until=as_of)
+def _read(config: dict[str, Any], bundle: TableBundle) -> CustomerTable:
+    types = {column.name: column.type for column in bundle.inputs.columns}
 
-    def read(bundle: TableBundle) -> CustomerTable:
-        ledger = opened()
-        with console.step(f"Customers under contract on {as_of}"):
-            table = contracts_to_score(ledger, as_of, bundle.inputs)
-        for note in table.notes:
-            console.note(note)
-        return table
+    def unlabelled(source: CustomerTableSource, engine: Engine) -> CustomerTable:
+        return source.read_unlabelled(types, engine)
 
-    return read
+    return table_reader(config, unlabelled)()
+
+
+def _under_contract(opened: Callable[[], Ledger], as_of: date, bundle: TableBundle) -> CustomerTable:
+    ledger = opened()
+    with console.step(f"Customers under contract on {as_of}"):
+        table = contracts_to_score(ledger, as_of, bundle.inputs)
+    for note in table.notes:
+        console.note(note)
+    return table
+
+
+def _reasons(table: CustomerTable) -> dict[str, int]:
+    """Rows that were set aside, by their reasons."""
+    return {str(reason): int(count) for reason, count in table.set_aside["reasons"].value_counts().items()}
 
 
 def _observed_until(config: dict[str, Any]) -> date:
@@ -118,15 +88,18 @@ def _observed_until(config: dict[str, Any]) -> date:
     return settings_from(Observed, dates, "dates").observed_until
 
 
-def _unlabelled(bundle: TableBundle, source: CustomerTableSource, engine: Engine) -> CustomerTable:
-    return source.read_unlabelled({column.name: column.type for column in bundle.inputs.columns}, engine)
-
-
-def _refuse_those_of_ledgers(config: dict[str, Any]) -> None:
-    given = [name for name, unset in OF_LEDGERS.items() if config.get(name, unset) != unset]
-    if given:
+def _refuse_those_of_purchases(settings: Score, chosen: str) -> None:
+    if settings.interval is not None:
         message = (
-            f"{', '.join(given)} cannot be used with ledger=customer_table. A table that is ready to be scored can be "
-            "given as input=FILE.parquet, without ledger=customer_table."
+            "interval is of purchases and value, which a model that tells churn alone does not foretell: leave it."
+        )
+        raise ConfigError(message)
+    if settings.profit:
+        message = f"profit=true is learned from the purchases of customers, which {chosen} does not foretell: leave it."
+        raise ConfigError(message)
+    if settings.input is not None:
+        message = (
+            f"input=... cannot be used with {chosen}: a table that is ready to be scored is given by "
+            "input=FILE.parquet alone."
         )
         raise ConfigError(message)

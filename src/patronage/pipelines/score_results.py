@@ -24,7 +24,7 @@ def say_plan(job: ScoreJob, customers: int, held: bool) -> None:
         Whether features have to be held on disk first.
     """
     n = customers if job.limit is None else min(customers, job.limit)
-    columns = [column for table in job.row_scorer.tables for column in table.columns]
+    columns = job.row_scorer.columns
     width = sum(BYTES_PER_TEXT if column.type == "string" else BYTES_PER_VALUE for column in columns)
     inputs = len(job.row_scorer.scorer.bundle.inputs.columns) * BYTES_PER_VALUE if held else 0
     rows = [
@@ -34,7 +34,7 @@ def say_plan(job: ScoreJob, customers: int, held: bool) -> None:
         ["model", job.row_scorer.model_version],
         ["disk while it works", f"at most {n * (2 * width + inputs) / 1e6:,.0f} MB"],
         ["disk afterwards", f"at most {n * width / 1e6:,.0f} MB"],
-        [job.output.kind, f"{job.output.path}{', which is replaced' if job.output.path.exists() else ''}"],
+        [job.output.kind, f"{job.output.place}{', which is replaced' if job.output.is_there() else ''}"],
     ]
     console.results("Nothing is written: this would be done", ["what", "result"], rows)
 
@@ -62,8 +62,10 @@ def say_results(scored: ScoredFile, row_scorer: RowScorer) -> None:
     if "clv" in totals:
         rows.append(["expected purchases", f"{totals['expected_purchases']:,.0f}"])
         rows.append(["total lifetime value", f"{totals['clv']:,.0f}"])
-    not_to_buy = "expected not to buy" if "clv" in totals else "expected to leave"
-    rows.append([not_to_buy, f"{totals['churn_probability']:,.0f} customers"])
+        rows.append(["expected not to buy", f"{totals['churn_probability']:,.0f} customers"])
+    else:
+        ahead = f"within {horizon} days" if horizon else "as the label of the training table has it"
+        rows.append(["expected to leave", f"{totals['churn_probability']:,.0f} customers, {ahead}"])
     if row_scorer.reasons:
         rows.append(["reasons", row_scorer.reasons.method_in_words])
     rows += [["model", row_scorer.model_version], ["scores", str(scored.path)], ["manifest", str(scored.manifest)]]

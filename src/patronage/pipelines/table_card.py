@@ -6,7 +6,7 @@ from patronage import __version__
 from patronage.evaluation.churn_judging import ChurnJudgement
 from patronage.evaluation.out_of_fold import OutOfFold
 from patronage.evaluation.verdict import not_beaten
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.pipelines.card import CHURN_TITLES, MOST_FEATURES
 from patronage.pipelines.table_recipe import TableRecipe
 from patronage.report.card_limits import Evidence, limits

@@ -5,7 +5,7 @@ import pandas as pd
 
 from patronage.errors import ContractError
 from patronage.evaluation.leakage import find_leaks
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.pipelines import console
 from patronage.runtime.histories import FloatArray, IndexArray
 from patronage.schema import Column, TableSchema

@@ -10,7 +10,7 @@ from typing import Any
 
 from patronage.errors import ConfigError
 from patronage.evaluation.churn_money import CampaignTerms
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
 from patronage.pipelines.contract_table import contract_reader
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts

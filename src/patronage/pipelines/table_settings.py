@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, StrictBool
 
 from patronage.errors import ConfigError
-from patronage.ledger.customer_table import CustomerTable, CustomerTableSource
+from patronage.ledger.customer_rows import CustomerTable
+from patronage.ledger.customer_table import CustomerTableSource
 from patronage.ledger.rules import share_of
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_contract

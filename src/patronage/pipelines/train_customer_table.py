@@ -20,7 +20,7 @@ from patronage.evaluation.table_verdict import judge_table
 from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.evaluation.win_loss import win_loss
 from patronage.ledger.churn_labels import refuse_one_class
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.models.churn.candidate import ShippableCandidate
 from patronage.models.churn.columns import feature_columns
 from patronage.pipelines import console

@@ -13,7 +13,7 @@ from patronage.evaluation.folds import repeated_stratified_folds
 from patronage.evaluation.rolling_origins import rolling_origins
 from patronage.evaluation.table_splits import day_splits, kept_together
 from patronage.ledger.churn_labels import refuse_one_class
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.pipelines import console
 from patronage.pipelines.churn_learning import ChurnLearning, candidate
 from patronage.pipelines.opening import ledger_opener

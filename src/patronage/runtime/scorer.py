@@ -1,8 +1,9 @@
 """The scorer: model input in, scores out. Every way of scoring ends here, so all of them give the same numbers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +17,62 @@ from .known_values import filled
 from .purchase.model import PurchaseParams
 from .reasons import Direction, Reasons, ReasonTeller
 
+SomeBundle = TypeVar("SomeBundle", bound=AnyBundle)
 
-class Scorer:
+
+class _Explained(ABC, Generic[SomeBundle]):
+    """What scorers share: the bundle, and the reasons of its churn model.
+
+    Parameters
+    ----------
+    bundle : Bundle or TableBundle
+    """
+
+    def __init__(self, bundle: SomeBundle) -> None:
+        self.bundle = bundle
+        self._teller: ReasonTeller | None = None
+
+    @abstractmethod
+    def _churn_input(self, table: Any) -> dict[str, NDArray[Any]]:
+        """The columns that the churn model looks at, checked."""
+
+    def reasons(self, table: Any, n_reasons: int = 3, direction: Direction = "both") -> Reasons:
+        """Why each row of a table has its churn probability, in words.
+
+        Parameters
+        ----------
+        table : mapping of str to array-like, pandas, Polars or Arrow table
+            As for `score`.
+        n_reasons : int
+            The most that are told, 1 and above.
+        direction : {"both", "raises", "keeps"}
+            Reasons that raise the probability, that keep the customer, or the strongest of both.
+
+        Returns
+        -------
+        Reasons
+            Rows as given.
+
+        Raises
+        ------
+        ConfigError
+            If `n_reasons` or `direction` does not fit.
+        InputError
+            As `score`.
+        """
+        columns = self._churn_input(table)
+        if self._teller is None:
+            self._teller = ReasonTeller.of_bundle(self.bundle)
+        return self._teller.tell(columns, n_reasons, direction)
+
+
+class Scorer(_Explained[Bundle]):
     """Scores customers with the bundle of a ledger.
 
     Parameters
     ----------
     bundle : Bundle
     """
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self._teller: ReasonTeller | None = None
 
     def score(self, table: Any) -> dict[str, FloatArray]:
         """Score every row of a table.
@@ -66,50 +111,20 @@ class Scorer:
         }
         return {name: scores[name] for name in SCORE_VALUES.names}
 
-    def reasons(self, table: Any, n_reasons: int = 3, direction: Direction = "both") -> Reasons:
-        """Why each row of a table has its churn probability, in words.
-
-        Parameters
-        ----------
-        table : mapping of str to array-like, pandas, Polars or Arrow table
-            As for `score`.
-        n_reasons : int
-            The most that are told, 1 and above.
-        direction : {"both", "raises", "keeps"}
-            Reasons that raise the probability, that keep the customer, or the strongest of both.
-
-        Returns
-        -------
-        Reasons
-            Rows as given.
-
-        Raises
-        ------
-        ConfigError
-            If `n_reasons` or `direction` does not fit.
-        InputError
-            As `score`.
-        """
+    def _churn_input(self, table: Any) -> dict[str, NDArray[Any]]:
         columns = model_input(table, self.bundle.inputs)
         bundle = self.bundle
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
-        columns |= told_by_purchases(bundle.purchase, histories, bundle.time_unit.from_days(bundle.horizon_days))
-        if self._teller is None:
-            self._teller = ReasonTeller.of_bundle(self.bundle)
-        return self._teller.tell(columns, n_reasons, direction)
+        return columns | told_by_purchases(bundle.purchase, histories, bundle.time_unit.from_days(bundle.horizon_days))
 
 
-class TableScorer:
+class TableScorer(_Explained[TableBundle]):
     """Scores customers with the bundle of a customer table.
 
     Parameters
     ----------
     bundle : TableBundle
     """
-
-    def __init__(self, bundle: TableBundle) -> None:
-        self.bundle = bundle
-        self._teller: ReasonTeller | None = None
 
     def score(self, table: Any) -> dict[str, FloatArray]:
         """Score every row of a table.
@@ -131,35 +146,10 @@ class TableScorer:
         InputError
             If a column is missing or of another type, or numbers are infinite; all reasons at once.
         """
-        return {"churn_probability": self.bundle.churn.churn_probability(input_of(table, self.bundle))}
+        return {"churn_probability": self.bundle.churn.churn_probability(self._churn_input(table))}
 
-    def reasons(self, table: Any, n_reasons: int = 3, direction: Direction = "both") -> Reasons:
-        """Why each row of a table has its churn probability, in words.
-
-        Parameters
-        ----------
-        table : mapping of str to array-like, pandas, Polars or Arrow table
-            As for `score`.
-        n_reasons : int
-            The most that are told, 1 and above.
-        direction : {"both", "raises", "keeps"}
-            Reasons that raise the probability, that keep the customer, or the strongest of both.
-
-        Returns
-        -------
-        Reasons
-            Rows as given.
-
-        Raises
-        ------
-        ConfigError
-            If `n_reasons` or `direction` does not fit.
-        InputError
-            As `score`.
-        """
-        if self._teller is None:
-            self._teller = ReasonTeller.of_bundle(self.bundle)
-        return self._teller.tell(input_of(table, self.bundle), n_reasons, direction)
+    def _churn_input(self, table: Any) -> dict[str, NDArray[Any]]:
+        return input_of(table, self.bundle)
 
 
 AnyScorer = Scorer | TableScorer

@@ -18,10 +18,12 @@ from patronage.schema import (
     SCORE_REASONS,
     SCORES,
     TABLE_SCORES,
+    Column,
     ColumnType,
     TableSchema,
 )
 from patronage.schema.value import SCORE_PROFIT
+from patronage.scoring.feature_rows import CUSTOMER_ID, ROW_DAY
 from patronage.scoring.intervals import ScoreIntervals
 from patronage.scoring.profit import ScoreProfit
 from patronage.scoring.reasons import ScoreReasons
@@ -72,7 +74,7 @@ class RowScorer:
     ----------
     scorer : Scorer or TableScorer
     as_of : date or None
-        The day of the scores; only the model of a customer table may do without.
+        The day of the scores where rows do not tell theirs; only the model of a customer table may do without.
     model_version : str
         Written into every row.
     intervals, reasons, profit : optional
@@ -92,6 +94,11 @@ class RowScorer:
         scores = SCORES if isinstance(self.scorer.bundle, Bundle) else TABLE_SCORES
         further = ((SCORE_INTERVALS, self.intervals), (SCORE_REASONS, self.reasons), (SCORE_PROFIT, self.profit))
         return (scores, *(table for table, wanted in further if wanted))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Of the scores."""
+        return tuple(column for table in self.tables for column in table.columns)
 
     @property
     def schema(self) -> pa.Schema:
@@ -147,11 +154,12 @@ def score_batch(
     batch: pa.RecordBatch | pa.Table, scorer: AnyScorer, as_of: date | None, model_version: str
 ) -> pa.Table:
     """Score the customers of one batch of `scoring_input`, as `schema.SCORES` (of a table's model, `TABLE_SCORES`)."""
+    own_days = ROW_DAY in batch.schema.names
     table = SCORES if isinstance(scorer.bundle, Bundle) else TABLE_SCORES
     columns: dict[str, Any] = dict(scorer.score(dict(_named_columns(batch))))
     columns |= {
         "customer_id": batch.column("customer_id"),
-        "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), batch.num_rows),
+        "as_of": batch.column(ROW_DAY) if own_days else pa.repeat(pa.scalar(as_of, pa.date32()), batch.num_rows),
         "horizon_days": pa.repeat(pa.scalar(scorer.bundle.horizon_days, pa.int64()), batch.num_rows),
         "model_version": pa.repeat(pa.scalar(model_version), batch.num_rows),
     }
@@ -182,5 +190,5 @@ def _beyond_numbers(scores: pa.Table, schema: pa.Schema) -> Masks:
 
 def _named_columns(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name != "customer_id":
+        if name not in (CUSTOMER_ID, ROW_DAY):
             yield name, column.to_numpy() if isinstance(batch, pa.Table) else column.to_numpy(zero_copy_only=False)

@@ -13,6 +13,9 @@ from patronage.schema import TableSchema
 
 CUSTOMER_ID = "customer_id"
 
+ROW_DAY = "day of the row"
+"""The day that each row describes, where rows tell theirs; no column of a table is likely to be called so."""
+
 BUFFER_BYTES = 2**20
 """Columns are read in pieces of this size, so that a file with one huge row group needs no more memory."""
 
@@ -26,6 +29,8 @@ class FeatureRows:
         The files, whose rows follow one another.
     inputs : TableSchema
         The columns of the model; others in the files are ignored, and order does not matter.
+    own_days : bool
+        Whether the files have the column `ROW_DAY` too.
 
     Raises
     ------
@@ -35,13 +40,13 @@ class FeatureRows:
         If a file lacks columns, or has them of another type; all of them at once.
     """
 
-    def __init__(self, paths: Sequence[Path], inputs: TableSchema) -> None:
+    def __init__(self, paths: Sequence[Path], inputs: TableSchema, own_days: bool = False) -> None:
         self.paths, self.inputs = tuple(paths), inputs
-        self.names = (CUSTOMER_ID, *inputs.names)
+        self.names = (CUSTOMER_ID, *([ROW_DAY] if own_days else []), *inputs.names)
         self._lengths = []
         for path in self.paths:
             with _opened(path) as file:
-                _check_columns(file.schema_arrow, inputs, path)
+                check_columns(file.schema_arrow, inputs, str(path))
                 self._lengths.append(int(file.metadata.num_rows))
         self._states = [_state(path) for path in self.paths]
         if not len(self):
@@ -96,7 +101,7 @@ class FeatureRows:
         Yields
         ------
         pyarrow.Table
-            customer_id and the bundle's inputs: text, and numbers as float64.
+            customer_id, the day if rows tell theirs, and the bundle's inputs: text, and numbers as float64.
         """
         left = min(limit if limit is not None else len(self), len(self)) - start
         pending: list[pa.Table] = []
@@ -107,13 +112,13 @@ class FeatureRows:
             left -= pending[-1].num_rows
             while held >= size:
                 joined = pa.concat_tables(pending)
-                yield self._as_stated(joined.slice(0, size))
+                yield as_stated(joined.slice(0, size), self.inputs, self.location)
                 pending = [joined.slice(size)]
                 held -= size
             if left <= 0:
                 break
         if held:
-            yield self._as_stated(pa.concat_tables(pending))
+            yield as_stated(pa.concat_tables(pending), self.inputs, self.location)
 
     def _tables(self, start: int, size: int) -> Iterator[pa.Table]:
         for path, length in zip(self.paths, self._lengths, strict=True):
@@ -134,17 +139,23 @@ class FeatureRows:
                 except (pa.ArrowException, OSError) as error:
                     raise _unreadable(path, error) from error
 
-    def _as_stated(self, table: pa.Table) -> pa.Table:
-        types = {
-            column.name: pa.string() if column.type == "string" else pa.float64() for column in self.inputs.columns
-        }
-        types[CUSTOMER_ID] = pa.string()
-        try:
-            columns = [_cast(table[name], types[name]) for name in self.names]
-        except pa.ArrowException as error:
-            message = f"{self.location} holds values that cannot be read: {str(error).splitlines()[0]}."
-            raise ContractError(message) from error
-        return pa.table(columns, names=list(self.names))
+
+def as_stated(table: pa.Table, inputs: TableSchema, location: str) -> pa.Table:
+    """A table with its columns in the types that scorers read: text, and numbers as float64.
+
+    Raises
+    ------
+    ContractError
+        If values cannot be read so.
+    """
+    types = {column.name: pa.string() if column.type == "string" else pa.float64() for column in inputs.columns}
+    types |= {CUSTOMER_ID: pa.string(), ROW_DAY: pa.date32()}
+    try:
+        columns = [_cast(table[name], types[name]) for name in table.column_names]
+    except pa.ArrowException as error:
+        message = f"{location} holds values that cannot be read: {str(error).splitlines()[0]}."
+        raise ContractError(message) from error
+    return pa.table(columns, names=table.column_names)
 
 
 def found_files(location: str | Path) -> list[Path]:
@@ -189,7 +200,20 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _check_columns(schema: pa.Schema, inputs: TableSchema, path: Path) -> None:
+def check_columns(schema: pa.Schema, inputs: TableSchema, location: str) -> None:
+    """Refuse a table whose columns are not those of a model.
+
+    Raises
+    ------
+    ContractError
+        Naming what is lacking, there twice, or of another type; all of it at once.
+    """
+    if CUSTOMER_ID in inputs.names:
+        message = (
+            f"The model reads {CUSTOMER_ID} as a feature, so nothing can name the customers of {location}: train it "
+            f"again with ledger.customer_id={CUSTOMER_ID}, or with the column left out."
+        )
+        raise ContractError(message)
     wanted = {CUSTOMER_ID: "text"} | {
         column.name: "text" if column.type == "string" else "numbers" for column in inputs.columns
     }
@@ -209,7 +233,7 @@ def _check_columns(schema: pa.Schema, inputs: TableSchema, path: Path) -> None:
         problems.append("has " + ", ".join(f"{name} as {kind}, not {wanted[name]}" for name, kind in other.items()))
     if problems:
         message = (
-            f"{path} {', and '.join(problems)}. It has: {', '.join(schema.names) or 'no columns'}. The query that "
+            f"{location} {', and '.join(problems)}. It has: {', '.join(schema.names) or 'no columns'}. The query that "
             "patronage sql prints computes such a table."
         )
         raise ContractError(message, counts=dict.fromkeys([*lacking, *twice, *other], 1))

@@ -7,8 +7,9 @@ written does not depend on how often the job was stopped, nor on the number of t
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,22 +23,24 @@ from patronage.ledger.tables import LedgerTables
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.churn_kinds import churn_trees
 from patronage.runtime.scorer import Scorer
-from patronage.scoring.batch import RowScorer, arrow_schema, scoring_input
+from patronage.scoring.batch import RowScorer, scoring_input
 from patronage.scoring.feature_rows import FeatureRows
+from patronage.scoring.held_rows import Rows as Rows
+from patronage.scoring.held_rows import held_rows
 from patronage.scoring.intervals import ScoreIntervals
-from patronage.scoring.lock import only_writer
-from patronage.scoring.manifest import json_values, manifest_of, versions, write_manifest
-from patronage.scoring.outputs import Output, beside, joined, output_of
+from patronage.scoring.manifest import json_values, manifest_of, versions
+from patronage.scoring.outputs import output_of
+from patronage.scoring.publishing import Output, Results
 from patronage.scoring.reasons import ScoreReasons
 from patronage.scoring.scored_file import ScoredFile as ScoredFile
-from patronage.scoring.usable import REJECTS
-from patronage.scoring.work import HOLDER, Part, Work, input_of_ledger, written_input
+from patronage.scoring.work import HOLDER, Part, Work
 
 MOST_VALUABLE = 5
 """Customers that are shown when a file is finished."""
 
-Rows = Callable[[Path], FeatureRows]
-"""The rows to score, given the work folder, in which they may be held."""
+
+Workers = Callable[["ScoreJob", FeatureRows, int, Work, set[int]], Generator[Part, None, None]]
+"""Scores the missing parts of a job's first n rows, keeps them in the work folder, and tells each that is finished."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class ScoreJob:
         Only the first rows.
     fresh : bool
         Do not take over what an earlier job finished.
+    workers : callable, optional
+        What scores parts; threads of this process if not given.
     """
 
     rows: Rows
@@ -73,6 +78,7 @@ class ScoreJob:
     threads: int | None = None
     limit: int | None = None
     fresh: bool = False
+    workers: Workers | None = None
 
     @property
     def work_folder(self) -> Path:
@@ -125,11 +131,10 @@ def run_job(
         If the place cannot be written, or another job is writing it.
     """
     begin = time.time()
-    target = job.output.path
     work = Work(job.work_folder)
-    with only_writer(target, work.folder / HOLDER):
+    with job.output.only_writer(work.folder / HOLDER):
         try:
-            job.output.check()
+            job.output.check(job.row_scorer.columns)
             dropped = work.begin(job.plan, job.fresh)
             if dropped and on_dropped:
                 on_dropped(dropped)
@@ -222,18 +227,8 @@ def ledger_rows(tables: LedgerTables, scorer: Scorer, as_of: date, batches: Any 
         An engine's `Engine.batches`; Ibis' own way if not given.
     """
     wanted = scoring_input(tables, scorer, as_of)
-
-    def held(folder: Path) -> FeatureRows:
-        path = input_of_ledger(folder)
-        if not path.exists():
-            written_input(batches(wanted) if batches else wanted.to_pyarrow_batches(), path)
-        try:
-            return FeatureRows([path], scorer.bundle.inputs)
-        except InputError as error:
-            message = f"No customer had made a purchase by {as_of}: there is nobody to score."
-            raise DateError(message) from error
-
-    return held
+    nobody = DateError(f"No customer had made a purchase by {as_of}: there is nobody to score.")
+    return held_rows(lambda: batches(wanted) if batches else wanted.to_pyarrow_batches(), scorer.bundle.inputs, nobody)
 
 
 def _scored_parts(
@@ -246,13 +241,15 @@ def _scored_parts(
     taken_over = len(done)
     for part in done.values():
         on_progress(part.rows)
-    for part in _in_threads(job, rows, n, work, set(numbers) - set(done)):
-        done[part.number] = part
-        on_progress(part.rows)
+    # Closed at once, so that nobody goes on working when what follows a part fails.
+    with closing((job.workers or _in_threads)(job, rows, n, work, set(numbers) - set(done))) as parts:
+        for part in parts:
+            done[part.number] = part
+            on_progress(part.rows)
     return [done[number] for number in numbers], taken_over
 
 
-def _in_threads(job: ScoreJob, rows: FeatureRows, n: int, work: Work, missing: set[int]) -> Iterator[Part]:
+def _in_threads(job: ScoreJob, rows: FeatureRows, n: int, work: Work, missing: set[int]) -> Generator[Part, None, None]:
     """Score the missing parts, a few at a time; in whatever order they are finished."""
     if not missing:
         return
@@ -298,44 +295,35 @@ def _published(
         for reason, count in part.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + count
     scored, rejected = sum(part.scored for part in parts), sum(part.rejected for part in parts)
-    target = job.output.path
-    rejects, manifest = beside(target, "rejects.parquet"), beside(target, "manifest.json")
-    rejected_files = [path for part in parts if (path := work.rejects(part))]
-    if rejected_files:
-        unfinished = joined(rejected_files, arrow_schema(REJECTS), work.folder / "rejects.unfinished")
+    summary = _Summary(job.row_scorer)
+    results = Results(
+        [path for part in parts if (path := work.scores(part))],
+        [path for part in parts if (path := work.rejects(part))],
+        job.row_scorer.columns,
+        summary.watch,
+    )
     if not scored:
-        if rejected_files:
-            unfinished.replace(rejects)
+        rejects = job.output.put_rejects(results, work.folder)
         message = (
             f"None of {rejected:,} rows can be scored: {reasons_in_words(reasons)}. They are written to {rejects}; "
             "there are no scores."
         )
         raise InputError(message, counts=reasons)
-    summary = _Summary(job.row_scorer)
-    # A manifest beside other scores than its own would not be true, so the earlier one goes first.
-    manifest.unlink(missing_ok=True)
-    rejects.unlink(missing_ok=True)
-    files = job.output.publish(
-        [path for part in parts if (path := work.scores(part))], job.row_scorer.schema, work.folder, summary.watch
-    )
-    if rejected_files:
-        unfinished.replace(rejects)
-    finished = ScoredFile(
-        path=target,
-        customers=scored,
-        totals=summary.totals,
-        most_valuable=summary.best,
-        rejected=rejected,
-        reasons=reasons,
-        rejects=rejects if rejected_files else None,
-        manifest=manifest,
-        parts=len(parts),
-        parts_taken_over=taken_over,
-        dropped=dropped,
-    )
-    write_manifest(
-        manifest_of(job.plan, job.row_scorer, job.output.kind, finished, parts, files, begin), manifest, work
-    )
+    with job.output.publishing(results, work.folder) as published:
+        finished = ScoredFile(
+            path=job.output.place,
+            customers=scored,
+            totals=summary.totals,
+            most_valuable=summary.best,
+            rejected=rejected,
+            reasons=reasons,
+            rejects=published.rejects,
+            manifest=published.manifest,
+            parts=len(parts),
+            parts_taken_over=taken_over,
+            dropped=dropped,
+        )
+        published.tell(manifest_of(job.plan, job.row_scorer, job.output.kind, finished, parts, published.files, begin))
     return finished
 
 

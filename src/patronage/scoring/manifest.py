@@ -13,7 +13,7 @@ from patronage import __version__
 from patronage.files import put_in_place, writing
 from patronage.scoring.batch import RowScorer
 from patronage.scoring.scored_file import ScoredFile
-from patronage.scoring.work import Part, Work
+from patronage.scoring.work import Part
 
 FORMAT = 1
 
@@ -52,7 +52,6 @@ def manifest_of(
         When the job began, in seconds since 1970.
     """
     end = time.time()
-    columns = [column for table in row_scorer.tables for column in table.columns]
     return {
         "format": FORMAT,
         **plan,
@@ -65,7 +64,7 @@ def manifest_of(
         "output": {"kind": kind, "path": str(scored.path), "files": list(files)},
         "rejects": str(scored.rejects) if scored.rejects else None,
         "totals": scored.totals,
-        "schema": [asdict(column) for column in columns],
+        "schema": [asdict(column) for column in row_scorer.columns],
         "parts": [asdict(part) for part in parts],
         "timing": {
             "began": _moment(begin),
@@ -77,18 +76,23 @@ def manifest_of(
     }
 
 
-def write_manifest(manifest: Mapping[str, Any], path: Path, work: Work) -> None:
-    """Write a manifest, whole or not at all.
+def write_manifest(manifest: Mapping[str, Any], path: Path, work: Path) -> None:
+    """Write a manifest, whole or not at all, by way of a folder on the same disk.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    unfinished = work.folder / "manifest.unfinished"
+    unfinished = work / "manifest.unfinished"
     with writing(path):
-        unfinished.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        put_in_place(unfinished, path, work.folder / "manifest.replaced")
+        unfinished.write_text(manifest_text(manifest), encoding="utf-8")
+        put_in_place(unfinished, path, work / "manifest.replaced")
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """A manifest as JSON."""
+    return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 
 
 def json_values(facts: Any) -> Any:

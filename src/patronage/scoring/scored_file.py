@@ -12,8 +12,8 @@ class ScoredFile:
 
     Attributes
     ----------
-    path : Path
-        Of the scores.
+    path : Path or str
+        Of the scores: a file or folder, or the table of a database in words.
     customers : int
         Rows of them.
     totals : dict of str to float
@@ -25,23 +25,23 @@ class ScoredFile:
         Rows that could not be scored.
     reasons : dict of str to int
         Their number by reason.
-    rejects : Path or None
+    rejects : Path, str or None
         Where they are.
-    manifest : Path
+    manifest : Path or str
     parts, parts_taken_over : int
         All parts, and those that an earlier job had finished.
     dropped : str or None
         Why what an earlier job had finished was of no use, in words.
     """
 
-    path: Path
+    path: Path | str
     customers: int
     totals: dict[str, float]
     most_valuable: pa.Table
     rejected: int
     reasons: dict[str, int]
-    rejects: Path | None
-    manifest: Path
+    rejects: Path | str | None
+    manifest: Path | str
     parts: int
     parts_taken_over: int
     dropped: str | None

@@ -1,32 +1,17 @@
-"""Whether the columns of a customer table are still those that a model was trained with.
+"""Whether the columns of a whole table are still those that a model was trained with, before it is scored."""
 
-Shares are looked at here, where a whole table is scored: a single row says nothing of them. What becomes of a single
-missing value is the same everywhere, see `runtime.known_values`.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+import pyarrow as pa
 
 from patronage.errors import ContractError
-from patronage.ledger.customer_table import CustomerTable
+from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.table_columns import ReadColumn
-from patronage.runtime.bundle import TableBundle
+from patronage.runtime.bundle import AnyBundle, TableBundle
+from patronage.runtime.column_checks import Counts, Judged, added, counted, judged
 from patronage.runtime.histories import FIRST_EXAMPLES
-from patronage.runtime.known_values import MISSING_SHARE, UNKNOWN_SHARE, missing, never_missing, unknown
 from patronage.runtime.scorer import model_input
-
-UNLIKELY = 1e-6
-"""Chance below which more missing values than in training are no accident, small enough for tables of many columns."""
-
-FAR_ABOVE = 0.05
-"""How much the missing share must lie above that of training to be warned of: less changes few scores."""
-
-WORTH_WARNING = 0.01
-"""The same of values that are none of the model's categories, which training hardly ever holds."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class Checked:
 
 
 def check_table(table: CustomerTable, bundle: TableBundle) -> Checked:
-    """Hold the columns of a table against those of the training.
+    """Hold the columns of a customer table against those of the training.
 
     Parameters
     ----------
@@ -67,120 +52,57 @@ def check_table(table: CustomerTable, bundle: TableBundle) -> Checked:
     InputError
         If a column is of another type than in training.
     """
-    if not len(table):
-        return Checked((), ())
-    columns = model_input(table.frame, bundle.inputs)
-    one_row = 1 / (int(bundle.training.get("ledger", {}).get("customers", 0)) + 1)
-    shares: Mapping[str, float] = bundle.training.get(MISSING_SHARE) or {}
-    refused, notes, warnings = [], [], []
-    for name, values in columns.items():
-        found = _Lacking(name, missing(values), shares.get(name), one_row)
-        refused += found.refused(table.features[name])
-        warnings += found.warnings()
-        notes += found.notes(never_missing(bundle.training))
-    unknown_shares: Mapping[str, float] = bundle.training.get(UNKNOWN_SHARE) or {}
-    for name, known in bundle.churn.categories.items():
-        strange = _Strange(name, columns[name], tuple(known), unknown_shares.get(name, 0.0), one_row)
-        (refused if strange.is_whole else warnings if strange.is_common else notes).extend(strange.words())
-    if refused:
-        message = (
-            f"The columns are not those that the model was trained with: {'; '.join(refused)}. Look how the table is "
-            "written: decimal commas need ledger.decimal=',', words for missing values ledger.missing, and texts have "
-            "to be spelt as in training."
-        )
+    counts = counted(model_input(table.frame, bundle.inputs), bundle.churn.categories)
+    texts = {name: words for name, column in table.features.items() if (words := _no_numbers(column))}
+    found = judged(counts, bundle, texts)
+    _refuse(
+        found,
+        "Look how the table is written: decimal commas need ledger.decimal=',', words for missing values "
+        "ledger.missing, and texts have to be spelt as in training.",
+    )
+    return Checked((*found.notes, *_repeated(table)), found.warnings)
+
+
+def check_rows(parts: Iterable[pa.Table], location: str, bundle: AnyBundle) -> Checked:
+    """Hold the columns of a table of features against those of the training, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    parts : iterable of pyarrow.Table
+        The rows piece by piece, as `FeatureRows.parts` gives them.
+    location : str
+        Where they are, for messages.
+    bundle : Bundle or TableBundle
+
+    Returns
+    -------
+    Checked
+
+    Raises
+    ------
+    ContractError
+        As `check_table`.
+    """
+    counts: Counts | None = None
+    for part in parts:
+        columns = {name: part[name].to_numpy() for name in bundle.inputs.names}
+        counts = added(counts, counted(columns, bundle.churn.categories))
+    found = judged(counts or {}, bundle)
+    _refuse(found, f"Look how {location} was made: texts have to be spelt as in training.")
+    return Checked(found.notes, found.warnings)
+
+
+def _refuse(found: Judged, advice: str) -> None:
+    if found.refused:
+        message = f"The columns are not those that the model was trained with: {'; '.join(found.refused)}. {advice}"
         raise ContractError(message)
-    return Checked((*notes, *_repeated(table)), tuple(warnings))
 
 
-@dataclass(frozen=True)
-class _Lacking:
-    """The missing values of a column; `share` is that of training, if it is known."""
-
-    name: str
-    rows: NDArray[np.bool_]
-    share: float | None
-    one_row: float
-
-    @property
-    def in_training(self) -> str:
-        return "" if self.share is None else f", in training {self.share:.1%}"
-
-    @property
-    def is_no_accident(self) -> bool:
-        """Whether so many would be missing by chance in fewer than a millionth of such tables."""
-        if self.share is None:
-            return False
-        # None missing among n rows of training still leaves one in n + 1 to be expected.
-        expected = max(self.share, self.one_row)
-        return bool(stats.binom.sf(int(self.rows.sum()) - 1, len(self.rows), expected) < UNLIKELY)
-
-    def refused(self, column: ReadColumn) -> list[str]:
-        if not self.rows.all() or self.share == 1:
-            return []
-        n, unreadable = len(self.rows), column.taken_as_missing.get("no number", 0)
-        if unreadable:
-            first = ", ".join(map(repr, column.no_numbers[:FIRST_EXAMPLES]))
-            return [f"{self.name} holds no number ({unreadable:,} of {n:,} are texts: {first}{self._missing_then})"]
-        return [f"{self.name} holds no value at all (100.0% missing{self.in_training})"] * self.is_no_accident
-
-    @property
-    def _missing_then(self) -> str:
-        return "" if self.share is None else f"; in training {self.share:.1%} were missing"
-
-    def warnings(self) -> list[str]:
-        now = float(self.rows.mean())
-        if self.share is None or now - self.share <= FAR_ABOVE or not self.is_no_accident:
-            return []
-        return [
-            f"{self.name}: {now:.1%} of {len(self.rows):,} rows are missing or no numbers{self.in_training}; the "
-            "scores of these customers are worth little"
-        ]
-
-    def notes(self, usual: Mapping[str, float | str]) -> list[str]:
-        if self.name not in usual or not self.rows.any():
-            return []
-        value = usual[self.name]
-        told = value if isinstance(value, str) else f"{value:.6g}"
-        return [
-            f"{self.name}: {self.rows.sum():,} missing, which never was so in training: scored with the usual {told}"
-        ]
-
-
-@dataclass(frozen=True)
-class _Strange:
-    """The values of a column of text that are none of the model's categories; `share` is that of training."""
-
-    name: str
-    values: NDArray[np.object_]
-    known: tuple[str, ...]
-    share: float
-    one_row: float
-
-    @property
-    def rows(self) -> NDArray[np.bool_]:
-        return unknown(self.values, self.known)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether no value is known, which a row or two may show by chance."""
-        told = ~missing(self.values)
-        by_chance = max(self.share, self.one_row) ** int(told.sum())
-        return bool(told.any() and self.rows[told].all() and by_chance < UNLIKELY)
-
-    @property
-    def is_common(self) -> bool:
-        return bool(self.rows.mean() - self.share > WORTH_WARNING)
-
-    def words(self) -> list[str]:
-        rows = self.rows
-        if not rows.any():
-            return []
-        first = ", ".join(map(repr, list(dict.fromkeys(self.values[rows].tolist()))[:FIRST_EXAMPLES]))
-        known = ", ".join(map(repr, self.known[:FIRST_EXAMPLES])) + ", ..." * (len(self.known) > FIRST_EXAMPLES)
-        return [
-            f"{self.name}: {rows.sum():,} of {len(rows):,} rows ({rows.mean():.1%}) hold values that the model does "
-            f"not know: {first}; it knows {known}"
-        ]
+def _no_numbers(column: ReadColumn) -> str:
+    """Words on a column whose texts are no numbers; empty for any other."""
+    unreadable = column.taken_as_missing.get("no number", 0)
+    first = ", ".join(map(repr, column.no_numbers[:FIRST_EXAMPLES]))
+    return f"{unreadable:,} of {len(column.values):,} are texts: {first}" if unreadable else ""
 
 
 def _repeated(table: CustomerTable) -> list[str]:

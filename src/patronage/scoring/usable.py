@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from patronage.runtime.bundle import AnyBundle, Bundle
 from patronage.runtime.histories import history_failures
 from patronage.schema import Column, TableSchema
+from patronage.scoring.feature_rows import CUSTOMER_ID, ROW_DAY
 
 REJECTS = TableSchema(
     "score_rejects",
@@ -97,12 +98,13 @@ def rejected(table: pa.Table, masks: Masks, first_row: int, schema: pa.Schema) -
         Of `REJECTS`.
     """
     rows = np.flatnonzero(np.logical_or.reduce(list(masks.values())))
-    records = table.take(pa.array(rows))
+    found = table.take(pa.array(rows))
+    records = found.drop([name for name in (CUSTOMER_ID, ROW_DAY) if name in found.column_names])
     columns = {
         "row": pa.array(rows + first_row + 1, pa.int64()),
-        "customer_id": records["customer_id"],
+        "customer_id": found[CUSTOMER_ID],
         "reasons": pa.array(reasons_of(masks, rows), pa.string()),
-        "record": pa.array([_as_json(record) for record in records.drop(["customer_id"]).to_pylist()], pa.string()),
+        "record": pa.array([_as_json(record) for record in records.to_pylist()], pa.string()),
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 

@@ -63,7 +63,11 @@ by {discount:.4g} a year."""
 
 _TABLE_TERMS = """\
 The columns are those of the table that the model was trained on: numbers may be missing, and a text that was not seen
-in training counts as missing. What leaving means is what the label of that table says: {label}.{horizon}"""
+in training counts as missing. What leaving means is what the label of that table says: {label}.{horizon}
+
+Of many rows at once, `check(table)` says in words which columns hold far more missing values or unknown texts than in
+training (`warnings`), and which are not those of the training at all (`refused`). `python -m {name}` writes warnings to
+the standard error, and refuses a file whose columns are others."""
 
 
 def wheel_readme(bundle: AnyBundle, name: str) -> str:
@@ -74,7 +78,7 @@ def wheel_readme(bundle: AnyBundle, name: str) -> str:
         fitted_to=f"facts up to {bundle.as_of}" if bundle.as_of else "a table of customers",
         example="\n    ".join(f'"{column.name}": {_example(column, bundle)},' for column in bundle.inputs.columns),
         outputs_named=", ".join(bundle.outputs.names),
-        terms=_terms(bundle),
+        terms=_terms(bundle, name),
         inputs=column_table(bundle.inputs),
         outputs=column_table(bundle.outputs),
     )
@@ -91,7 +95,7 @@ def _example(column: Column, bundle: AnyBundle) -> str:
     return f"[{_HISTORY.get(column.name, 1 if column.type == 'long' else 1.0)}]"
 
 
-def _terms(bundle: AnyBundle) -> str:
+def _terms(bundle: AnyBundle, name: str) -> str:
     """What a reader of the scores has to know."""
     if isinstance(bundle, Bundle):
         return _LEDGER_TERMS.format(
@@ -100,9 +104,9 @@ def _terms(bundle: AnyBundle) -> str:
             margin=bundle.value.margin_rate,
             discount=bundle.value.discount_rate_yearly,
         )
-    return _table_terms(bundle)
+    return _table_terms(bundle, name)
 
 
-def _table_terms(bundle: TableBundle) -> str:
+def _table_terms(bundle: TableBundle, name: str) -> str:
     horizon = f" Scores look {bundle.horizon_days} days ahead." if bundle.horizon_days else ""
-    return _TABLE_TERMS.format(label=bundle.training.get("label", "not recorded"), horizon=horizon)
+    return _TABLE_TERMS.format(name=name, label=bundle.training.get("label", "not recorded"), horizon=horizon)

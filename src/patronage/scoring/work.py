@@ -176,8 +176,8 @@ HOLDER = "holder.json"
 """Says who is at work; see `lock.only_writer`."""
 
 
-def input_of_ledger(folder: Path) -> Path:
-    """Where the rows of a ledger are held while they are scored."""
+def held_input(folder: Path) -> Path:
+    """Where rows that had to be computed are held while they are scored."""
     return folder / "input.parquet"
 
 

@@ -4,6 +4,7 @@ The runtime that predicts is not the installed package but the copy of it that w
 that carries its fingerprint, so a model keeps giving the scores that it was evaluated with.
 """
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -11,14 +12,17 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+_LOG = logging.getLogger("patronage")
+
 
 class PatronageModel(PythonModel):
     """Model input in, scores out, by the scorer of the stored bundle."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the bundle with the stored runtime."""
-        runtime = import_module(f"{context.model_config['runtime']}.runtime.scorer")
-        self.scorer = runtime.load_scorer(context.artifacts["bundle"])
+        runtime = context.model_config["runtime"]
+        self.scorer = import_module(f"{runtime}.runtime.scorer").load_scorer(context.artifacts["bundle"])
+        self.checked = import_module(f"{runtime}.runtime.column_checks").checked
 
     def predict(
         self,
@@ -26,7 +30,10 @@ class PatronageModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Score every row, keeping the index."""
+        """Score every row, keeping the index; columns unlike those of the training are told to the log."""
+        found = self.checked(model_input, self.scorer.bundle)
+        for words in (*found.refused, *found.warnings):
+            _LOG.warning("unlike the training: %s", words)
         return pd.DataFrame(self.scorer.score(model_input), index=model_input.index)
 
 

@@ -13,6 +13,9 @@ from patronage.tracking.store import TrackingStore
 CHALLENGER = "challenger"
 CHAMPION = "champion"
 
+UNREACHABLE = "INTERNAL_ERROR"
+"""What MLflow calls a server that does not answer. It was tried for minutes, and is not asked what it has instead."""
+
 _REGISTERED = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
 _LOGGED = re.compile(r"^models:/(?P<model>m-[0-9a-f]+)$")
 _RUN = re.compile(r"^(?:runs:/)?(?P<run>[0-9a-f]{32})(?:/model)?$")
@@ -140,6 +143,8 @@ def _resolve_registered(
             found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
             folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}")
         except mlflow.exceptions.MlflowException as error:
+            if error.error_code == UNREACHABLE:
+                raise
             message = f"The registry {store.uri} has no model {reference!r}; {_what_there_is(mlflow, name)}."
             raise ModelError(message) from error
     return _with_bundle(Path(folder), label=f"{name}/{found.version}", run_id=found.run_id)
