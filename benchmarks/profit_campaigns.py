@@ -4,17 +4,21 @@ Usage: python benchmarks/profit_campaigns.py [worlds [customers]]
 
 The retailer of `profit_coverage.py` had campaigns in the observed years and has none in the year foretold. Models
 fitted to its past foretell purchases that campaigns caused. `value.campaign_uplift` tells their share from treated and
-control of each wave, and margins are taken down by it.
+control of each wave, and the terms of the future are without it.
 
-- plain, less: what was foretold without and with that correction; total over what came and over the true expectation;
-- shares of the best 20 %, the next 70 % and the last 10 % in the mean of 20 futures, of sums over all worlds;
-- came: what came. Its total is itself a draw; shares over the true expected total are beside it.
+- came: what came. Its total is itself a draw; shares over true ones (see `profit_coverage.py`) are beside it;
+- plain: purchases as in the past, as if campaigns went on at no cost;
+- as before: the same, with what campaigns cost in the last year, which is how `patronage value` looks ahead by default;
+- less: no campaigns, neither their cost nor their purchases, as with `retention_cost_yearly=0`.
+
+Shares of the best 20 %, the next 70 % and the last 10 % are those in the mean of 20 futures, of sums over all worlds.
 
 Kept as profit_campaigns.csv.
 """
 
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import ibis
@@ -24,15 +28,15 @@ import pandas as pd
 from patronage.ledger.tables import LedgerTables
 from patronage.ledger.worlds.settings import named_world
 from patronage.ledger.worlds.writing import world_tables
-from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.value.campaign_uplift import campaign_uplift, without_campaigns
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit, future_profit
+from patronage.value.lifetime_profit import fit_profit, future_profit
 from patronage.value.profit_draws import profit_futures
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_terms import ProfitTerms
 from patronage.value.season import fit_season
-from profit_coverage import HORIZON_DAYS, plain, thirds
+from profit_coverage import CHANNEL, HORIZON_DAYS, PARTS, buyers, plain, thirds, true_shares
 
-PARTS, CURVES = ("top", "middle", "last"), 20
+CURVES = 20
 
 
 def judge(world, seed, customers):
@@ -44,17 +48,29 @@ def judge(world, seed, customers):
     facts = profit_facts(ledger, world.observed_until)
     truth = drawn["truth"].to_pandas().set_index("customer_id").reindex(facts.frame.index)
     uplift = campaign_uplift(ledger, world.observed_until)
-    found = fit_season(ParetoNBD(), facts.frame, ledger.transactions, world.observed_until, "week")
-    terms = ProfitTerms(HORIZON_DAYS, 0.0)
+    found = fit_season(buyers(), facts.frame, ledger.transactions, world.observed_until, "week")
+    terms, cost = ProfitTerms(HORIZON_DAYS, 0.0), yearly_cost(drawn, world.observed_until)
+    model = fit_profit(found.purchase, found.frame, "week", CHANNEL)
+    there = future_profit(model, found.frame, terms)["probability_alive"].sum()
+    futures_told = {
+        "plain": terms,
+        "as before": replace(terms, retention_cost_yearly=cost / there),
+        "less": without_campaigns(terms, uplift),
+    }
     row = {"share": uplift.share, "true": truth["expected_profit"].sum()}
     row |= dict(zip((f"came_{part}" for part in PARTS), thirds(truth["future_profit"]), strict=True))
-    for name, frame in (("plain", found.frame), ("less", without_campaigns(found.frame, uplift))):
-        model = fit_profit(found.purchase, frame, "week")
-        row[f"expected_{name}"] = future_profit(model, frame, terms)["future_profit"].sum()
-        futures = profit_futures(model, frame, terms, CURVES, np.random.default_rng([seed, 6]))
+    for name, own in futures_told.items():
+        row[f"expected_{name}"] = future_profit(model, found.frame, own)["future_profit"].sum()
+        futures = profit_futures(model, found.frame, own, CURVES, np.random.default_rng([seed, 6]))
         curve = np.mean([thirds(one) for one in futures], axis=0)
         row |= dict(zip((f"{name}_{part}" for part in PARTS), curve, strict=True))
     return row
+
+
+def yearly_cost(drawn, as_of):
+    """What campaigns cost in the last year."""
+    rows = drawn["campaigns"].to_pandas()
+    return rows.loc[rows["timestamp"] > pd.Timestamp(as_of - timedelta(days=HORIZON_DAYS - 1)), "cost"].sum()
 
 
 def summed_up(worlds):
@@ -62,13 +78,15 @@ def summed_up(worlds):
     sums = worlds.sum()
     came = sums[[f"came_{part}" for part in PARTS]].sum()
     rows = []
-    for name in ("came", "plain", "less"):
+    for name in ("came", "plain", "as before", "less"):
         parts = sums[[f"{name}_{part}" for part in PARTS]]
         total = came if name == "came" else sums[f"expected_{name}"]
         shares = {f"{part}_share": value for part, value in zip(PARTS, parts / parts.sum(), strict=True)}
         off = {f"{part}_over_came": value for part, value in
                zip(PARTS, (parts / parts.sum()).to_numpy() / (sums[[f"came_{p}" for p in PARTS]] / came).to_numpy(),
                    strict=True)}  # fmt: skip
+        true = true_shares([worlds[f"came_{part}"] for part in PARTS], worlds["true"])
+        shares |= {f"{part}_over_true": shares[f"{part}_share"] / true[part] for part in PARTS}
         of_true = {f"{part}_of_true_total": value / sums["true"] for part, value in zip(PARTS, parts, strict=True)}
         rows.append({"what": name, "worlds": len(worlds), "campaigns_share": worlds["share"].mean(),
                      "total_over_came": total / came, "total_over_true": total / sums["true"],

@@ -30,11 +30,12 @@ from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.value.activity_costs import named_costs
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit, future_profit
+from patronage.value.lifetime_profit import fit_profit, future_profit
 from patronage.value.periods import Period
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit import customer_profit
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_terms import ProfitTerms
 from patronage.value.reconciliation import reconciliation
 from patronage.value.whale import whale_shares
 

@@ -17,6 +17,7 @@ from patronage.pipelines.evaluation_settings import Evaluation
 from patronage.pipelines.opening import LedgerContract
 from patronage.pipelines.settings import Backtest, Dates, Features, Panel, Tracking, built, plain, settings_from
 from patronage.pipelines.table_settings import ChurnSetting, TableDates, Validation, is_customer_table
+from patronage.pipelines.time_to_churn import Hazard
 from patronage.value.lifetime import value_terms
 
 CONF = conf_folder()
@@ -24,7 +25,7 @@ OPTIONS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"
 PARTS = [option for option in OPTIONS if option[0] in ("ledger", "identity", "purchase", "spend", "churn")]
 CHECKED = {
     "backtest": Backtest, "contract": LedgerContract, "dates": Dates, "evaluation": Evaluation, "features": Features,
-    "panel": Panel, "setting": ChurnSetting, "tracking": Tracking, "validation": Validation,
+    "hazard": Hazard, "panel": Panel, "setting": ChurnSetting, "tracking": Tracking, "validation": Validation,
 }  # fmt: skip
 GIVEN = {
     ("ledger", "files"): ["ledger.path=sales.csv"],

@@ -18,6 +18,7 @@ from patronage.evaluation.roc_variance import delong
 from patronage.schema import (
     BRIER_PARTS,
     CAMPAIGN_PROFIT,
+    CAMPAIGN_SAVINGS,
     CHURN_CALIBRATION,
     CHURN_GAIN,
     CHURN_LIFT,
@@ -128,7 +129,7 @@ def test_resamples_that_mean_nothing_are_refused(bad):
 SCHEMAS = {
     "churn_calibration": CHURN_CALIBRATION, "churn_gain": CHURN_GAIN, "churn_lift": CHURN_LIFT,
     "brier_parts": BRIER_PARTS, "churn_slices": CHURN_SLICES, "profit_curve": PROFIT_CURVE,
-    "campaign_profit": CAMPAIGN_PROFIT, "leaks": LEAKS,
+    "campaign_profit": CAMPAIGN_PROFIT, "campaign_savings": CAMPAIGN_SAVINGS, "leaks": LEAKS,
 }  # fmt: skip
 
 

@@ -13,12 +13,16 @@ from patronage.errors import ConfigError, ContractError, DateError, InputError, 
 from patronage.paths import conf_folder
 from patronage.pipelines.contract_table import contract_table, contracts_to_score
 from patronage.pipelines.settings import Features, plain
+from patronage.pipelines.time_curves import read_hazard
 from patronage.pipelines.train_customer_table import train_customer_table
 from patronage.runtime.bundle import TableBundle, read_bundle
 from patronage.schema import TABLE_SCORES, Column, TableSchema
 
 LEDGER = ("setting=contracts", "ledger=simulated", "ledger.path=world")
 QUICK = ("churn.n_trees=60", "churn.early_stopping_rounds=null", "churn.n_threads=1", "evaluation.replicates=100")
+QUICK_HAZARD = (
+    "hazard=boosted", "hazard.trees.n_trees=60", "hazard.trees.early_stopping_rounds=null", "hazard.trees.n_threads=1",
+)  # fmt: skip
 START = date(2023, 1, 1)
 CUTOFF = date(2024, 1, 1)
 HORIZON = 90
@@ -137,6 +141,8 @@ def trained(tmp_path, monkeypatch):
         (lambda f: f, ("features.purchase_model=true",), ConfigError, "features.purchase_model tells of purchases"),
         (lambda f: f, ("churn=purchase_model",), ConfigError, "knows nothing"),
         (lambda f: f, ("churn.features=[age]",), ConfigError, "Unknown churn.features: age"),
+        (lambda f: f, ("hazard=boosted", "hazard.n_periods=-1"), ConfigError, r"hazard\.n_periods"),
+        (lambda f: f, ("hazard=boosted", "hazard.trees.max_depth=0"), ConfigError, "max_depth must be a whole number"),
         (lambda f: f, ("setting.churn_is=whatever",), ConfigError, "setting.churn_is"),
         (
             lambda f: f,
@@ -162,8 +168,9 @@ def run(tmp_path_factory, patronage):
         bought = pd.read_parquet(path)
         bought[~bought["customer_id"].str.endswith("7")].to_parquet(path, index=False)
     done = {
-        "train": patronage(folder, "train", *LEDGER, *QUICK, "evaluation.drivers=false"),
+        "train": patronage(folder, "train", *LEDGER, *QUICK, *QUICK_HAZARD, "evaluation.drivers=false"),
         "score": patronage(folder, "score", *LEDGER, "as_of=2024-10-01", "explain=true"),
+        "report": patronage(folder, "report"),
     }
     for name, process in done.items():
         assert process.returncode == 0, f"{name}: {process.stdout}\n{process.stderr}"
@@ -186,6 +193,36 @@ class TestFromFirstToLast:
         assert metrics.loc["roc_auc", "low"] > 0.52
         assert metrics.loc["roc_auc", "value"] < 0.75  # chance alone decides the rest of this world
         assert metrics.loc["calibration_error", "value"] < 0.05
+
+    def test_it_tells_when_they_leave_too(self, run):
+        (artifacts,) = (path.parent for path in (run[0] / "mlruns" / "artifacts").glob("*/artifacts/tables"))
+        metrics = pd.read_csv(artifacts / "tables" / "metrics.csv").query("task == 'time_to_churn'")
+        figures = metrics.set_index(["model", "metric"])["value"]
+        assert figures["model", "concordance"] > figures["same_curve", "concordance"] + 0.02
+        assert figures["model", "integrated_brier"] < figures["same_curve", "integrated_brier"] + 0.002
+        everyone = pd.read_csv(artifacts / "tables" / "survival_calibration.csv").query("group == 0")
+        assert (everyone["predicted"] - everyone["observed"]).abs().max() < 0.06
+        curves = pd.read_parquet(artifacts / "time_to_churn" / "curves.parquet")
+        customers = pd.read_parquet(run[0] / "world" / "customers")
+        last = date(2024, 12, 31)
+        running = customers[(customers["contract_start"] <= last) & ~(customers["contract_end"] <= last)]
+        assert curves["customer_id"].tolist() == sorted(running["customer_id"])
+        staying = curves.filter(like="staying_").to_numpy()
+        assert (np.diff(staying, axis=1) <= 1e-12).all()
+        assert list(curves.columns[-4:]) == ["staying_330", "staying_360", "median_days", "expected_days"]
+        model = read_hazard(artifacts / "time_to_churn")
+        assert (model.period_days, model.longest_period_) == (30, 12)
+
+    def test_the_report_shows_the_curves(self, run):
+        text = (run[0] / "outputs" / "report" / "report.html").read_text("utf-8").partition("<script>")[0]
+        for word in (
+            "Who is still there: foretold and seen",
+            "Time to churn",
+            "the same curve for all",
+            "of contracts",
+        ):
+            assert word in text, word
+        assert "CLV" not in text
 
     def test_everybody_under_contract_is_scored_whether_they_bought_or_not(self, run):
         folder = run[0]

@@ -44,6 +44,7 @@ def run(tmp_path_factory, patronage):
         ),
         "score": patronage(folder, "score", *TABLE, "out=scores.parquet"),
         "export": patronage(folder, "export", "out=dist", "name=leavers"),
+        "report": patronage(folder, "report", "scores=scores.parquet", "out=report"),
     }  # fmt: skip
     for name, process in done.items():
         assert process.returncode == 0, f"{name}: {process.stdout}\n{process.stderr}"
@@ -85,6 +86,25 @@ class TestFromFirstToLast:
         assert json.loads(config.read_text())["validation"]["repeats"] == 2
         lift = pd.read_csv(artifacts / "tables" / "churn_lift.csv")
         assert lift["n_contacted"].max() == 124  # a fifth of 620 rows, whatever the number of repeats
+
+    def test_the_report_tells_of_churn_alone(self, run):
+        folder, frame, *_ = run
+        text = (folder / "report" / "report.html").read_text("utf-8").partition("<script>")[0]
+        for word in ("By what is saved", "What moves the scores", "plan: yearly", "Split by split", "reason"):
+            assert word in text, word
+        for word in ("CLV", "purchase"):
+            assert word not in text, word
+        (run_folder,) = (path for path in (folder / "mlruns" / "artifacts").iterdir() if path.name != "models")
+        assert (run_folder / "artifacts" / "report" / "report.html").is_file()
+        assert (run_folder / "artifacts" / "model_card_calibration.png").read_bytes().startswith(b"\x89PNG")
+        assert f">{len(frame):,}<" in text
+
+    def test_scores_of_another_kind_are_not_reported_on(self, run, patronage):
+        scores = pd.read_parquet(run[0] / "scores.parquet")
+        scores.drop(columns="churn_probability").to_parquet(run[0] / "bare.parquet")
+        done = patronage(run[0], "report", "scores=bare.parquet", "out=none")
+        assert done.returncode == 3
+        assert "is no file of scores: it lacks churn_probability" in " ".join(done.stderr.split())
 
     def test_it_knows_about_as_much_as_there_is_to_know(self, run, bundle_folder):
         left = (run[1]["left"] == "Yes").to_numpy()[:600]
@@ -210,6 +230,7 @@ def trained(tmp_path, monkeypatch):
         (lambda f: f.rename(columns={"tenure": "churned"}), (), ContractError, "may not be called 'churned'"),
         (lambda f: f, ("churn=purchase_model",), ConfigError, "knows nothing"),
         (lambda f: f, ("churn=stack",), ConfigError, "knows nothing"),
+        (lambda f: f, ("hazard=boosted",), ConfigError, "a customer table says whether they left, and not on which"),
         (lambda f: f, ("churn.features=[age]",), ConfigError, r"Unknown churn.features: age. The table offers: tenure"),
         (lambda f: f, ("evaluation.slices=[age]",), ConfigError, "the table has no age"),
         (lambda f: f, ("validation.folds=1",), ConfigError, "validation.folds"),

@@ -53,6 +53,21 @@ def test_page_and_charts_are_there(stated):
     }
 
 
+@pytest.mark.long
+def test_contracts_need_no_model(patronage, tmp_path_factory):
+    """A subscription business that was simulated, with a store that holds nothing."""
+    folder = tmp_path_factory.mktemp("contracts")
+    assert patronage(folder, "simulate", "world=subscription", "customers=150", "out=sub").returncode == 0
+    few = ("futures=20", "ages=3", "clusters=false", "track=false", "since=null")
+    done = patronage(folder, "value", "setting=contracts", "ledger=simulated", "ledger.path=sub", *few)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "How long contracts last is estimated here" in said
+    customers = pd.read_parquet(folder / "outputs" / "value" / "customer_value.parquet")
+    assert len(customers) == 150
+    assert customers["probability_alive"].isin([0, 1]).all()
+
+
 @pytest.mark.parametrize(
     ("given", "code", "named"),
     [
@@ -62,6 +77,10 @@ def test_page_and_charts_are_there(stated):
         (["costs.margin_rate=1.5"], CONFIG, "costs.margin_rate"),
         (["costs.contact=3"], CONFIG, "contact"),
         (["shift.share=2"], CONFIG, "shift.share"),
+        (["season=7"], CONFIG, "season must be null or 1 to 6 waves a year"),
+        (["setting=contracts", "season=1"], CONFIG, "season belongs to purchases"),
+        (["setting=contracts", "renewal_days=0"], CONFIG, "renewal_days"),
+        (["setting=contracts"], INPUT, "needs a table customers with contract_start and contract_end"),
         (["+forecast.customers=[]"], CONFIG, "forecast"),
         (["as_of=1990-01-01", "since=null", "model=nowhere"], MODEL, "No model at 'nowhere'"),
     ],

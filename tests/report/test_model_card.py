@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from patronage.report.card_limits import Evidence, limits
+from patronage.report.model_card import CALIBRATION as CALIBRATION_PICTURE
 from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_html, card_markdown, card_summary, write_card
+from patronage.schema import CAMPAIGN_SAVINGS
 
 METRICS = pd.DataFrame(
     [
@@ -156,3 +158,32 @@ def test_a_solid_model_has_the_one_limit_that_all_have():
 def test_each_limit_follows_from_its_fact(change, words):
     facts = {name: getattr(SOLID, name) for name in Evidence.__dataclass_fields__} | change
     assert any(words in sentence.replace("\u00a0", " ") for sentence in limits(Evidence(**facts)))
+
+
+def test_the_reliability_is_drawn_on_both_cards(tmp_path):
+    """In the HTML by itself, beside the Markdown as a picture; of the model alone, not of its rivals."""
+    drawn = card(calibration=CALIBRATION.replace("model", "<script>window.attacked</script>"))
+    markdown, html = write_card(drawn, tmp_path)
+    text = html.read_text("utf-8")
+    assert text.count("<svg") == 1
+    assert "<script>" not in text
+    assert "&lt;script&gt;window.attacked&lt;/script&gt;" in text
+    assert "days since the last purchase" not in text.partition("<svg")[2].partition("</svg>")[0]
+    assert f"]({CALIBRATION_PICTURE})" in markdown.read_text("utf-8")
+    assert (tmp_path / CALIBRATION_PICTURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_card_without_a_calibration_has_no_picture(tmp_path):
+    write_card(card(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [HTML, MARKDOWN]
+    assert "<svg" not in card_html(card())
+
+
+def test_savings_are_told_with_their_interval():
+    table = pd.DataFrame(
+        [("model", 20, 900.0, 1200.0, 1000.0, 0.1, 0.05, 0.15, np.nan, np.nan, np.nan)],
+        columns=list(CAMPAIGN_SAVINGS.names),
+    )
+    shown = card_markdown(card(savings=table))
+    assert "20 customers, saves 10.0 % of what contacting everybody costs (95 % interval 5.0 % to 15.0 %)." in shown
+    assert "| the model | 20 | 900 | 10.0\u00a0% | 5.0\u00a0% to 15.0\u00a0% |" in shown

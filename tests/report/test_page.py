@@ -263,6 +263,92 @@ def test_a_judgement_is_drawn_and_told(tables, tmp_path):
     assert "reason" in shown
 
 
+def table_page():
+    """What is known of the model of a customer table, in which nothing is told of purchases and value."""
+    rng = np.random.default_rng(3)
+    bins = [(model, number + 1, 60, 0.1 * number + 0.05, 0.1 * number + 0.04, 0.1 * number, 0.1 * number + 0.1)
+            for model in ("model", "base_rate") for number in range(5)]  # fmt: skip
+    gain = pd.DataFrame({"model": "model", "share_contacted": [0.1, 0.3, 1.0], "share_of_churners": [0.2, 0.5, 1.0]})
+    metrics = pd.DataFrame(
+        [("churn", "model", "roc_auc", 0.8478, 0.84, 0.86), ("churn", "model", "calibration_error", 0.009, 0.004, 0.02),
+         ("churn", "base_rate", "roc_auc", 0.5, 0.49, 0.51), ("time_to_churn", "model", "concordance", 0.6, 0.5, 0.7)],
+        columns=list(schema.METRICS.names),
+    )  # fmt: skip
+    scores = pd.DataFrame(
+        {
+            "customer_id": [EVIL, *(f"c{number:02d}" for number in range(29))],
+            "as_of": None,
+            "horizon_days": None,
+            "churn_probability": [0.99, *rng.uniform(0, 0.9, 29)],
+            "model_version": "telco/1",
+            "reason_1": ["two open complaints", None, *["tenure 1, below the usual 29"] * 28],
+        }
+    )
+    savings = pd.DataFrame(
+        [("model", 20, 900.0, 1200.0, 1000.0, 0.1, 0.05, 0.15, np.nan, np.nan, np.nan),
+         ("logistic", 25, 950.0, 1200.0, 1000.0, 0.05, 0.0, 0.1, 0.05, 0.01, 0.09)],
+        columns=list(schema.CAMPAIGN_SAVINGS.names),
+    )  # fmt: skip
+    staying = pd.DataFrame(
+        [("model", 30 * period, group, 30, 0.9**period, 0.9**period + 0.01, 0.8**period, 0.99)
+         for period in (1, 2, 3) for group in (0, 1, 2)],
+        columns=list(schema.SURVIVAL_CALIBRATION.names),
+    )  # fmt: skip
+    folds = pd.DataFrame({"split": ["a", "b"] * 2, "model": ["model", "model", "base_rate", "base_rate"],
+                          "roc_auc": [0.84, 0.86, 0.5, 0.5]})  # fmt: skip
+    return page.ReportTables(
+        churn_calibration=pd.DataFrame(bins, columns=list(schema.CHURN_CALIBRATION.names)),
+        churn_gain=gain, metrics=metrics, scores=scores, campaign_savings=savings, survival_calibration=staying,
+        folds=folds, facts={"learnt from": "telco, 30 rows"}, tells_value=False,
+    )  # fmt: skip
+
+
+def test_a_model_that_tells_churn_alone_has_the_same_page_without_purchases_and_value(tmp_path):
+    tables = table_page()
+    assert list(page.charts(tables)) == ["churn_calibration", "churn_gain", "survival_curve", "survival_calibration"]
+    figures = dict(page.headline_figures(tables))
+    assert figures["Customers scored"] == "30"
+    assert figures["ROC AUC"] == "0.8478"
+    leaving = tables.scores["churn_probability"].sum()
+    assert figures[f"Expected to leave ({100 * leaving / 30:.1f}\u00a0% of customers)"] == f"{leaving:,.0f}"
+    shown = text_of(tables, tmp_path)
+    for word in ("CLV", "purchase", "The most valuable", "these tables have no rows", "nan", "None<"):
+        assert word not in shown.split("<script>")[0], word
+    assert "two open complaints" in shown
+    assert "<b>the base rate</b>, everybody churns as often" in shown
+    assert "By the model, 25.0\u00a0% of 300 rows that were foretold were to churn" in shown
+    assert "After 90 days 72.9\u00a0% of 30 customers were to be still there; 73.9\u00a0% were." in shown
+    assert "by logistic" in shown
+    assert "5.0\u00a0% (1.0\u00a0% to 9.0\u00a0%)" in shown
+    assert "Split by split" in shown
+    assert "0.8500" in shown  # the median of the splits
+    assert "Time to churn" in shown
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_page_of_such_a_model_draws_and_runs_nothing_from_outside(browser, tmp_path):
+    tab, complaints, requests = visit(browser, written(table_page(), tmp_path))
+    assert tab.evaluate("window.attacked") is None
+    assert tab.locator("tbody th", has_text=EVIL).count() == 1
+    assert tab.locator(".chart").count() == 4
+    assert complaints == []
+    assert len(requests) == 1
+    tab.close()
+
+
+def test_scores_of_such_a_model_lack_nothing_of_their_own_schema(tables):
+    with pytest.raises(ContractError, match="The table scores lacks the columns churn_probability"):
+        dataclasses.replace(table_page(), scores=table_page().scores.drop(columns="churn_probability"))
+
+
+def test_charts_call_models_what_they_are_called_elsewhere(tables):
+    named = dataclasses.replace(tables, churn_gain=tables.churn_gain.replace("logistic_rfm", "not_active"))
+    drawn = str(page.charts(named)["churn_gain"].to_dict())
+    assert "1 − probability active" in drawn
+    assert "not_active" not in drawn
+
+
 def test_no_leak_is_told_as_such_and_not_as_a_missing_table(tables, tmp_path):
     none = dataclasses.replace(tables, leaks=pd.DataFrame(columns=list(schema.LEAKS.names)))
     shown = text_of(none, tmp_path)
@@ -325,6 +411,7 @@ def test_undefined_figures_are_dashes():
     assert page.figure(np.nan) == page.percent(np.inf) == "—"
     assert page.figure(-1234.5) == "−1,234"
     assert page.percent(-0.0616, signed=True) == "−6.2\u00a0%"
+    assert page.percent(-0.0001) == "0.0\u00a0%"
 
 
 def test_the_page_holds_no_address_to_load_from(tables, tmp_path):

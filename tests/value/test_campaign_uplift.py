@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import ibis
-import pandas as pd
 import pyarrow as pa
 import pytest
 
 from patronage.errors import ConfigError, InputError
 from patronage.ledger.tables import LedgerTables
 from patronage.value.campaign_uplift import CampaignUplift, campaign_uplift, without_campaigns
+from patronage.value.profit_terms import ProfitTerms
 from value_ledgers import by_hand, retailer
 
 
@@ -54,10 +54,15 @@ def test_worlds_without_effect_show_none_and_strong_ones_do():
     assert by_effect[1].share > 3 * by_effect[1].standard_error
 
 
-def test_margins_are_less_by_the_share():
-    frame = pd.DataFrame({"margin_mean": [10.0], "margin_scatter": [100.0]})
-    less = without_campaigns(frame, CampaignUplift(0.1, 0.01, 3))
-    assert less.iloc[0].tolist() == pytest.approx([9.0, 81.0])
+def test_purchases_are_less_by_the_share_of_campaigns_that_end():
+    uplift = CampaignUplift(0.1, 0.01, 3)
+    none = without_campaigns(ProfitTerms(365.25, 0.1, 2.0), uplift)
+    assert (none.purchases_lost, none.purchases_lost_error) == (0.1, 0.01)
+    half = without_campaigns(ProfitTerms(365.25, 0.1, 2.0), uplift, 0.5)
+    assert (half.purchases_lost, half.purchases_lost_error) == pytest.approx((0.05, 0.005))
+    assert (half.horizon_days, half.cost_per_purchase) == (365.25, 2.0)
+    with pytest.raises(ConfigError, match="a share below 1"):
+        without_campaigns(ProfitTerms(), CampaignUplift(1.0, 0.0, 1))
 
 
 def test_ledgers_without_campaigns_are_refused():

@@ -14,11 +14,13 @@ from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.schema.equity import ACQUISITION, COHORT_CURVES
 from patronage.value.acquisition import acquisition_table, marginal_return, never_breaks_even, payback_days
 from patronage.value.calendar import DAYS_PER_MONTH
-from patronage.value.cohorts import age_flows, cohort_curves, profit_cells
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit, future_profit
+from patronage.value.cohorts import age_flows, cohort_curves
+from patronage.value.lifetime_profit import fit_profit, future_profit
 from patronage.value.newcomers import newcomer_value
+from patronage.value.profit_cells import profit_cells
 from patronage.value.profit_draws import ProfitOutlook
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_terms import ProfitTerms
 from value_ledgers import by_hand, retailer
 
 AS_OF = date(2024, 1, 28)

@@ -13,16 +13,14 @@ from patronage.models.contract.bdw import BetaDiscreteWeibull
 from patronage.models.contract.sbg import ShiftedBetaGeometric
 from patronage.runtime.contract.sbg import ShiftedBetaGeometricParams
 from patronage.value.contact_rates import ContactRates, FittedRates
-from patronage.value.contract_profit import (
+from patronage.value.contract_draws import (
     ContractOutlook,
-    ContractProfitModel,
-    contract_profit,
     contract_profit_interval,
-    fit_contract_profit,
     group_contract_profit_interval,
 )
-from patronage.value.lifetime_profit import ProfitTerms
+from patronage.value.contract_profit import ContractProfitModel, contract_profit, fit_contract_profit
 from patronage.value.margin_model import AmountModel, FittedAmounts
+from patronage.value.profit_terms import ProfitTerms
 
 MONTH = 30.4375
 

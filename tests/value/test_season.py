@@ -53,3 +53,15 @@ def test_a_short_ledger_has_no_season():
     frame = profit_facts(tables, date(2024, 1, 28)).frame
     with pytest.raises(DateError, match="two years"):
         fit_season(ParetoNBD(), frame, tables.transactions, date(2024, 1, 28), "week")
+
+
+def test_covariates_tell_customers_apart_and_not_days():
+    settings, ledger, _ = retailer(1_000, 2, campaigns={})
+    facts = profit_facts(ledger, settings.observed_until)
+    channel = ["acquisition_channel"]
+    asked = (facts.frame, ledger.transactions, settings.observed_until, "week")
+    plain, told = fit_season(ParetoNBD(), *asked), fit_season(ParetoNBD(purchase_covariates=channel), *asked)
+    assert told.season.waves == pytest.approx(plain.season.waves)
+    assert told.purchase.to_params().at_rows(told.frame).alpha.shape == (len(facts.frame),)
+    # 30 % above the mean at the peak, and what a thousand customers leave open.
+    assert plain.season.extent == pytest.approx(0.3, abs=0.1)

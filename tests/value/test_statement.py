@@ -16,13 +16,13 @@ from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.runtime.purchase.pareto_nbd import ParetoParams
 from patronage.schema.value_tables import VALUE_TABLES
 from patronage.value.activity_costs import activity_costs, named_costs
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit
+from patronage.value.lifetime_profit import fit_profit
 from patronage.value.periods import Period
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit import customer_profit
 from patronage.value.profit_facts import profit_facts
 from patronage.value.segments import named_rules
-from patronage.value.statement.change import Opening, _knowing
+from patronage.value.statement.change import _widened
 from patronage.value.statement.statement import value_statement
 from patronage.value.statement.strangers import strangers
 from patronage.value.statement.terms import Firm, StatementTerms
@@ -190,14 +190,14 @@ def test_a_segment_that_came_later_is_priced_like_the_mean_customer():
     )  # fmt: skip
     purchase = ParetoNBD.from_params(ParetoParams(0.55, 10.6, 0.6, 11.7))
     model = fit_profit(purchase, frame, "week", "channel")
-    opening = Opening(SimpleNamespace(frame=frame), model, ProfitTerms(), pd.DataFrame(), False)
-    later = _knowing(opening, frame.assign(channel=["web", "shop", "kiosk", None]))
+    known = SimpleNamespace(frame=frame)
+    later = _widened(model, known, frame.assign(channel=["web", "shop", "kiosk", None]))
     assert later.segments == ("shop", "web", "kiosk", "unknown")
     for old, new in ((model.margins, later.margins), (model.contacts, later.contacts),
                      (model.contact_costs, later.contact_costs)):  # fmt: skip
         shop, web = old.model.mean
         assert new.model.mean == pytest.approx([shop, web, (shop + 3 * web) / 4, (shop + 3 * web) / 4])
-    assert _knowing(opening, frame) is model
+    assert _widened(model, known, frame) is model
 
 
 def test_contacts_and_campaigns_are_said_to_overlap_only_where_such_contacts_are():
@@ -269,3 +269,26 @@ def test_priced_lines_of_the_ledger_written_by_hand():
 def test_terms_that_make_no_sense_are_refused(changes, named):
     with pytest.raises(ConfigError, match=named):
         StatementTerms(date(2024, 12, 31), **changes)
+
+
+def test_a_season_and_the_end_of_campaigns_are_told_and_said():
+    world, ledger, _ = retailer(300, 8)
+    terms = StatementTerms(world.observed_until, **SMALL, season=1, retention_cost_yearly=0.0)
+    statement = stated(ledger, named_costs("observed"), world.start, terms)
+    said = " ".join(statement.notes)
+    assert "fitted again to what is known by 2024-12-31, with a season" in said
+    assert "as 100 % of them end" in said
+    assert "contacts cannot tell who is still there" in said
+    assert (statement.tables["future_profit"]["future_retention_cost"] == 0).all()
+
+
+def test_customers_are_told_apart_by_the_campaign_that_won_them():
+    world, ledger, _ = retailer(120, 8)
+    spring = ledger.customers.mutate(acquisition_campaign=ibis.ifelse(ledger.customers.age > 44, "spring", "autumn"))
+    terms = StatementTerms(world.observed_until, **SMALL)
+    statement = stated(replace(ledger, customers=spring), named_costs("observed"), world.start, terms)
+    won = statement.tables["acquisition"].query("by == 'acquisition campaign'")
+    assert sorted(won["group"]) == ["autumn", "spring"]
+    assert won["n_customers"].sum() == 120
+    assert won["payback_days"].notna().any()
+    assert "acquisition campaign" in set(statement.tables["cohort_curves"]["by"])

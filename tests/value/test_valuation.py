@@ -7,9 +7,10 @@ import pytest
 from patronage.errors import ConfigError, InputError
 from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.schema.equity import VALUATION
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit, future_profit
+from patronage.value.lifetime_profit import fit_profit, future_profit
 from patronage.value.newcomers import Newcomers, newcomer_frame
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_terms import ProfitTerms
 from patronage.value.valuation import AcquisitionForecast, customer_based_valuation, value_of_acquisition
 from value_ledgers import retailer
 

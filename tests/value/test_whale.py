@@ -9,14 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from patronage.errors import ConfigError, InputError
 from patronage.schema import WHALE_CURVE, WHALE_SHARES
-from patronage.value.whale import (
-    pattern_in_words,
-    whale_curve,
-    whale_curve_of_draws,
-    whale_shares,
-    whale_shares_by,
-    whale_shares_of_draws,
-)
+from patronage.value.whale import pattern_in_words, whale_curve, whale_shares, whale_shares_by
+from patronage.value.whale_draws import whale_curve_of_draws, whale_shares_of_draws
 
 PROFITS = arrays(np.float64, st.integers(2, 40), elements=st.integers(-4000, 4000).map(lambda quarters: quarters / 4))
 

@@ -45,7 +45,7 @@ class ChurnJudgement:
         `schema.DIFFERENCES`.
     tables : dict of str to DataFrame
         By name: churn_calibration, churn_gain, churn_lift, brier_parts; and churn_slices, profit_curve,
-        campaign_profit and leaks where they were asked for.
+        campaign_profit, campaign_savings and leaks where they were asked for.
     notes : tuple of str
         What could not be told, and why; which columns look like leaks.
     """

@@ -1,4 +1,4 @@
-"""What a churn model is worth: profit of a campaign over contacted shares, and MPC and EMPC for one value of all."""
+"""What a churn model is worth: profit and savings of a campaign, and MPC and EMPC for one value of all."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from patronage.errors import ConfigError
 from patronage.evaluation.campaign_profit import Campaign, ProfitCurve, expected_contact_profit, profit_curve
+from patronage.evaluation.churn_savings import savings_table
 from patronage.evaluation.counted_metrics import Metric
 from patronage.evaluation.judging import Resamples
 from patronage.evaluation.maximum_profit import expected_maximum_profit_metric, maximum_profit_metric
@@ -124,7 +125,7 @@ def campaign_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``profit_curve`` and ``campaign_profit``.
+        ``profit_curve``, ``campaign_profit`` and ``campaign_savings``.
     """
     campaign, (model, *_) = terms.campaign, list(probabilities)
     rankings = {
@@ -148,6 +149,9 @@ def campaign_tables(
     return {
         "profit_curve": curve_table[list(PROFIT_CURVE.names)],
         "campaign_profit": pd.DataFrame(best)[list(CAMPAIGN_PROFIT.names)],
+        "campaign_savings": savings_table(
+            churned, probabilities, value, campaign, resamples, rng=rng, customers=customers
+        ),
     }
 
 

@@ -113,9 +113,23 @@ def judged(
         rows = _metric_rows(task, tuple(predictions), tuple(metrics), observed, None)
         return Judged(_joined(rows, further), pd.DataFrame(columns=list(DIFFERENCES.names)))
     found = _replicates(actual, predictions, metrics, resamples, rng, customers, checked, observed)
-    table = found.intervals(resamples.level)
-    rows = _metric_rows(task, found.candidates, found.metrics, observed, table)
-    return Judged(_joined(rows, further), _differences(task, found, resamples.level))
+    drawn = judged_replicates(task, found, resamples.level)
+    return Judged(_joined(drawn.metrics, further), drawn.differences)
+
+
+def judged_replicates(task: str, found: Replicates, level: float) -> Judged:
+    """Measures that were taken on resamples elsewhere: their intervals, and the first candidate against each other.
+
+    Parameters
+    ----------
+    task : str
+    found : Replicates
+        The model first.
+    level : float
+        Coverage of the intervals.
+    """
+    rows = _metric_rows(task, found.candidates, found.metrics, found.observed, found.intervals(level))
+    return Judged(rows, _differences(task, found, level))
 
 
 def _plain_rows(

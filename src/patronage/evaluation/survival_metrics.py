@@ -112,11 +112,28 @@ def uno_concordance(
         If someone left when, by `observed`, nobody was watched any more.
     """
     duration, churned = _checked(duration, churned)
-    counted = churned * (duration < until) if until is not None else churned
-    weight = np.zeros(len(duration))
-    left = counted == 1
-    weight[left] = _inverse(observed.until(duration[left])) ** 2
+    counted, weight = _uno_weights(duration, churned, observed, until)
     return _concordance(duration, counted, _as_long_as(duration, risk), weight)
+
+
+def uno_pairs(
+    duration: ArrayLike, churned: ArrayLike, risk: ArrayLike, observed: Staying, until: float | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All pairs behind `uno_concordance`, for resamples of the same customers; parameters and errors as there.
+
+    Returns
+    -------
+    agreed, counted : ndarray of float32, shape (n, n)
+        Weight of each pair (row: who left first) if the order agrees, and its weight at all. With counts c of how often
+        each customer was drawn, the concordance is ``(c @ agreed @ c) / (c @ counted @ c)``.
+    """
+    duration, churned = _checked(duration, churned)
+    earlier, weight = _uno_weights(duration, churned, observed, until)
+    risk = _as_long_as(duration, risk)
+    later = (duration[:, None] < duration) | ((duration[:, None] == duration) & (earlier != 1))
+    counted = (later * weight[:, None]).astype(np.float32)
+    agreed = counted * (np.sign(risk[:, None] - risk) / 2 + 0.5).astype(np.float32)
+    return agreed, counted
 
 
 def brier_scores(
@@ -147,6 +164,18 @@ def brier_scores(
     InputError
         If the shapes do not fit, or a time lies where nobody is observed any more.
     """
+    return np.asarray(brier_contributions(duration, churned, staying, times, observed).mean(axis=0))
+
+
+def brier_contributions(
+    duration: ArrayLike, churned: ArrayLike, staying: ArrayLike, times: ArrayLike, observed: Staying
+) -> FloatArray:
+    """What each customer adds to the `brier_scores`, which are their means; parameters and errors as there.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, m)
+    """
     duration, churned = _checked(duration, churned)
     times, staying = np.asarray(times, np.float64), np.asarray(staying, np.float64)
     if staying.shape != (len(duration), len(times)):
@@ -160,7 +189,7 @@ def brier_scores(
     own[needed] = _inverse(observed.until(duration[needed]))
     weight[left] = np.broadcast_to(own[:, None], staying.shape)[left]
     weight[stayed] = np.broadcast_to(_inverse(observed.after(times)), staying.shape)[stayed]
-    return np.asarray((weight * (stayed - staying) ** 2).mean(axis=0))
+    return np.asarray(weight * (stayed - staying) ** 2)
 
 
 def integrated_brier_score(
@@ -196,6 +225,17 @@ def _concordance(duration: FloatArray, earlier: FloatArray, risk: FloatArray, we
         agreed += float(weight[block] @ (later * higher).sum(axis=1))
         counted += float(weight[block] @ later.sum(axis=1))
     return agreed / counted if counted else float("nan")
+
+
+def _uno_weights(
+    duration: FloatArray, churned: FloatArray, observed: Staying, until: float | None
+) -> tuple[FloatArray, FloatArray]:
+    """Who counts as the earlier of a pair, and with what weight."""
+    counted = churned * (duration < until) if until is not None else churned
+    weight = np.zeros(len(duration))
+    left = counted == 1
+    weight[left] = _inverse(observed.until(duration[left])) ** 2
+    return counted, weight
 
 
 def _inverse(chance: FloatArray) -> FloatArray:

@@ -10,7 +10,6 @@ from patronage.evaluation.calibration_metrics import reliability_table
 from patronage.evaluation.churn_judging import ChurnJudgement, judge_churn
 from patronage.evaluation.churn_money import CampaignTerms, campaign_tables
 from patronage.evaluation.judging import Resamples
-from patronage.evaluation.lift import lift_table
 from patronage.evaluation.out_of_fold import BASE_RATE, OutOfFold
 from patronage.evaluation.tables import churn_gain
 from patronage.runtime.histories import FloatArray, IndexArray
@@ -29,8 +28,8 @@ def judge_table(
 ) -> ChurnJudgement:
     """Judge pooled predictions; groups of rows are resampled whole, with all their predictions.
 
-    Metrics are of all predictions. Lists of customers and sums of money count every row once, by the first of its
-    predictions.
+    Metrics and lists are of all predictions; a list counts every row once. Sums of money go by the first prediction of
+    each row.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ def judge_table(
         **money,
         "churn_gain": churn_gain(found.left, ranked),
         "churn_calibration": _calibration(found.left, ranked, customers),
-        "churn_lift": _lift(left, scores, people, resamples, rng),
+        "churn_lift": _lift(judgement.tables["churn_lift"], len(once)),
         "folds": found.by_split,
     }
     return replace(judgement, tables=tables)
@@ -81,21 +80,8 @@ def _calibration(left: FloatArray, scores: Mapping[str, FloatArray], customers: 
     return table[list(CHURN_CALIBRATION.names)]
 
 
-def _lift(
-    left: FloatArray,
-    scores: Mapping[str, FloatArray],
-    customers: IndexArray,
-    resamples: Resamples,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    replicates = max(2, resamples.replicates)
-    tables = [
-        lift_table(left, score, rng=rng, customers=customers, replicates=replicates, level=resamples.level).assign(
-            model=name
-        )
-        for name, score in scores.items()
-    ]
-    table = pd.concat(tables, ignore_index=True)[list(CHURN_LIFT.names)]
-    if not resamples.replicates:
-        table[["lift_low", "lift_high", "gain_low", "gain_high"]] = np.nan
-    return table
+def _lift(pooled: pd.DataFrame, n_customers: int) -> pd.DataFrame:
+    """The lists as the measures tell them, of all predictions, in customers: each is foretold several times."""
+    table = pooled[pooled["model"] != BASE_RATE].reset_index(drop=True)
+    contacted = np.maximum(1, np.ceil(table["share"].to_numpy() * n_customers - 1e-9)).astype(np.int64)
+    return table.assign(n_contacted=contacted)[list(CHURN_LIFT.names)]

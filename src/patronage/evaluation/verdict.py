@@ -14,14 +14,20 @@ LARGER_IS_BETTER = (
     "average_precision",
     "mpc",
     "empc",
+    "concordance",
     *(f"{name}_{100 * share:g}" for name in ("lift", "gain") for share in CONTACTED_SHARES),
 )
-SMALLER_IS_BETTER = ("mae", "rmse", "log_loss", "brier", "calibration_error")
+SMALLER_IS_BETTER = ("mae", "rmse", "log_loss", "brier", "calibration_error", "integrated_brier")
 NEAREST_TO_ZERO = ("total_error",)
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "unclear"
 
-TOLD = {"purchases": ("total_error", "mae"), "value": ("total_error", "mae"), "churn": ("roc_auc", "log_loss")}
+TOLD = {
+    "purchases": ("total_error", "mae"),
+    "value": ("total_error", "mae"),
+    "churn": ("roc_auc", "log_loss"),
+    "time_to_churn": ("concordance", "integrated_brier"),
+}
 """The measures of each task that sentences speak of: one of order or total, and one of each single customer."""
 
 METRIC_TITLES = {
@@ -40,6 +46,8 @@ METRIC_TITLES = {
     "normalised_gini": "normalised Gini",
     "mpc": "maximum profit (MPC)",
     "empc": "expected maximum profit (EMPC)",
+    "concordance": "concordance",
+    "integrated_brier": "integrated Brier score",
     **{
         f"{name}_{100 * share:g}": f"{name}, riskiest {100 * share:g} %"
         for name in ("lift", "gain")
@@ -56,6 +64,8 @@ MODEL_TITLES = {
     "hiatus": "the hiatus rule",
     "base_rate": "the base rate",
     "same_rate": "the rate of the past",
+    "same_curve": "the same curve for all",
+    "yes_no": "the yes/no model",
 }
 """What models and baselines are called for people; others by their own name."""
 

@@ -57,6 +57,24 @@ def contract_ends(tables: LedgerTables, as_of: date | Sequence[date], horizon_da
     return rows.select("customer_id", "as_of", left=ibis.ifelse(ends, 1, 0).cast("int64"))
 
 
+def contract_days_left(tables: LedgerTables, as_of: date | Sequence[date]) -> Any:
+    """Say of everybody under contract on a date, or on each of several, how many days later the contract ended.
+
+    Returns
+    -------
+    ibis.Table
+        customer_id, as_of and days_left (missing where no end is known), the rows of `contract_ends`.
+
+    Raises
+    ------
+    ContractError, DateError
+        As `contract_ends`.
+    """
+    return _under_contract(tables, as_of).select(
+        "customer_id", "as_of", days_left=_.contract_end.delta(_.as_of, unit="day").cast("int64")
+    )
+
+
 def contract_features(tables: LedgerTables, as_of: date | Sequence[date], groups: Sequence[str] | None = None) -> Any:
     """Tell what was known of everybody under contract on a date, or on each of several.
 

@@ -5,6 +5,7 @@ The rest of a training on a customer table, and of its scoring, need not know wh
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,37 @@ from ibis import _
 
 from patronage.errors import ConfigError, DateError, InputError
 from patronage.features.build import KEYS, feature_schema
-from patronage.features.contracts import contract_ends, contract_features, contract_input, customers_with_contracts
+from patronage.features.contracts import (
+    contract_days_left,
+    contract_ends,
+    contract_features,
+    contract_input,
+    customers_with_contracts,
+)
 from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.opening import Ledger
 from patronage.ledger.table_columns import ReadColumn, read_column
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener
 from patronage.pipelines.settings import Dates, Features, Panel, settings_from
+from patronage.pipelines.time_to_churn import Stays
 from patronage.schema import TableSchema
 
 PRICE = "price"
 """The feature that says what a customer pays in a month."""
 
 
-def contract_reader(config: dict[str, Any]) -> Callable[[], CustomerTable]:
+def contract_reader(config: dict[str, Any], opened: Callable[[], Ledger] | None = None) -> Callable[[], CustomerTable]:
     """Check what a training is told of contracts now, and return what makes their table of the ledger later.
 
     Customers are looked at on ``dates.cutoff`` and on the earlier cut-offs of the panel; of each of these days the
     horizon ends on ``dates.observed_until`` or before, so that every label is known.
+
+    Parameters
+    ----------
+    config : dict
+    opened : callable, optional
+        From `contract_opener`, where the ledger serves for more.
 
     Raises
     ------
@@ -45,8 +59,13 @@ def contract_reader(config: dict[str, Any]) -> Callable[[], CustomerTable]:
         )
         raise ConfigError(message)
     panel = settings_from(Panel, config["panel"], "panel")
+    if panel.level != "latest":
+        message = (
+            "panel.level=purchase_model goes by purchases, which setting=contracts does not look at: set it to latest."
+        )
+        raise ConfigError(message)
     cutoffs = [dates.cutoff, *panel.cutoffs(dates.cutoff, dates.horizon_days)]
-    opened = ledger_opener(config, linked_until=dates.cutoff)
+    opened = opened or contract_opener(config)
 
     def read() -> CustomerTable:
         ledger = opened()
@@ -58,6 +77,40 @@ def contract_reader(config: dict[str, Any]) -> Callable[[], CustomerTable]:
         return table
 
     return read
+
+
+def contract_opener(config: dict[str, Any]) -> Callable[[], Ledger]:
+    """Check the settings of the ledger now, and return what opens it later, once, however often it is called.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    dates = settings_from(Dates, config["dates"], "dates")
+    return cache(ledger_opener(config, linked_until=dates.cutoff))
+
+
+def contract_stays(ledger: Ledger, table: CustomerTable, rows: pd.DataFrame) -> Stays:
+    """How long the contracts of a table lasted after its cut-offs, as far as anybody knows.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    table : CustomerTable
+        From `contract_table`.
+    rows : DataFrame
+        customer_id, cutoff and the features, row by row as the table.
+    """
+    assert table.day is not None
+    cutoffs = sorted(set(table.day.dt.date))
+    told: pd.DataFrame = contract_days_left(ledger.tables, cutoffs).execute()
+    told["as_of"] = pd.to_datetime(told["as_of"])
+    asked = pd.DataFrame({"customer_id": table.customer.to_numpy(), "as_of": table.day.to_numpy()})
+    days = asked.merge(told, how="left", on=["customer_id", "as_of"], validate="one_to_one")["days_left"]
+    begins = pd.Series(table.day.to_numpy(), index=rows.index)
+    left = begins + pd.to_timedelta(days.astype("float64").to_numpy(), unit="D")
+    return Stays(rows, begins, left)
 
 
 def contract_table(ledger: Ledger, cutoffs: Sequence[date], horizon_days: int, features: Features) -> CustomerTable:

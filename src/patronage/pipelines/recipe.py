@@ -16,10 +16,12 @@ from patronage.features.model_input import input_schema, model_input
 from patronage.ledger.opening import Ledger
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
 from patronage.models.churn.columns import feature_columns
+from patronage.models.churn.stack import StackedClassifier
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines.churn_learning import ChurnLearning, candidate
+from patronage.pipelines.churn_level import levelled
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
@@ -33,6 +35,7 @@ from patronage.pipelines.settings import (
     own_settings,
     settings_from,
 )
+from patronage.pipelines.time_to_churn import Hazard
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.churn_kinds import AnyChurnModel
 from patronage.runtime.clv import ValueTerms
@@ -47,7 +50,7 @@ from patronage.value.lifetime import value_terms
 
 GROUPS = {
     "ledger", "dates", "engine", "contract", "identity", "features", "purchase", "spend", "churn", "panel", "backtest",
-    "evaluation", "value", "validation", "tracking", "setting",
+    "evaluation", "value", "validation", "tracking", "setting", "hazard",
 }  # fmt: skip
 
 
@@ -113,6 +116,7 @@ class Recipe:
     panel: Panel
     backtest: Backtest
     evaluation: Evaluation
+    hazard: Hazard
     value: ValueTerms
     store: TrackingStore
     open_ledger: Callable[[], Ledger]
@@ -137,6 +141,10 @@ class Recipe:
                 "churn=xgboost, churn=logistic or churn=stack."
             )
             raise ConfigError(message)
+        panel = settings_from(Panel, config["panel"], "panel")
+        if panel.level == "purchase_model" and isinstance(churn, StackedClassifier):
+            message = "churn=stack goes by the level of the purchase model already: set panel.level to latest."
+            raise ConfigError(message)
         if churn.horizon_days != dates.horizon_days:
             message = (
                 f"churn.horizon_days is {config['churn']['horizon_days']} and dates.horizon_days {dates.horizon_days}: "
@@ -148,9 +156,10 @@ class Recipe:
             settings=settings,
             dates=dates,
             features=settings_from(Features, config["features"], "features"),
-            panel=settings_from(Panel, config["panel"], "panel"),
+            panel=panel,
             backtest=settings_from(Backtest, config["backtest"], "backtest"),
             evaluation=_evaluation(config),
+            hazard=Hazard.from_config(config),
             value=value_terms(**settings_from(Value, config["value"], "value").model_dump()),
             store=tracking_store(config),
             open_ledger=ledger_opener(config, linked_until=dates.cutoff),
@@ -189,10 +198,12 @@ class Recipe:
         churn = self._shipped_model(inputs)
         others = {name: self._churn_model(inputs, part) for name, part in self._rivals().items()} if rivals else {}
         read = {name for one in (churn, *others.values()) for name in one.features}
-        panel = self._learning.rows(ledger, cutoffs, inputs, read, purchase)
+        panel = self.learning.rows(ledger, cutoffs, inputs, read, purchase)
         for one in (churn, *others.values()):
             one.fit(panel)
         shipped = churn.to_model()
+        if self.panel.level == "purchase_model":
+            shipped = levelled(shipped, ledger, panel, as_of, purchase, inputs, unit)
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
@@ -226,10 +237,11 @@ class Recipe:
 
     def _churn_model(self, inputs: TableSchema, settings: Mapping[str, Any]) -> Candidate:
         """A churn model, told which columns there are if its settings do not name any."""
-        return candidate(self._learning.part(inputs, settings))
+        return candidate(self.learning.part(inputs, settings))
 
     @property
-    def _learning(self) -> ChurnLearning:
+    def learning(self) -> ChurnLearning:
+        """What the churn classifier learns from."""
         return ChurnLearning(self.config, self.dates, self.features, self.panel, self.settings.time_unit)
 
     def _purchase_models(self, histories: pd.DataFrame) -> Candidates:

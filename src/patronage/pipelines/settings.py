@@ -1,7 +1,7 @@
 """Configuration, checked: from Hydra's tree to plain typed values, with every problem named at once."""
 
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -68,6 +68,7 @@ class Panel(Settings):
 
     n_cutoffs: int = Field(ge=1)
     step_days: int = Field(ge=1)
+    level: Literal["latest", "purchase_model"]
 
     def cutoffs(self, judged_at: date, horizon_days: int) -> list[date]:
         """The cut-offs, latest first; their label windows end on `judged_at` or before."""

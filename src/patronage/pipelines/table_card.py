@@ -73,6 +73,7 @@ def table_card(
         slices=judgement.tables.get("churn_slices"),
         drivers=drivers,
         leaks=leaks,
+        savings=judgement.tables.get("campaign_savings"),
         limits=limits(_evidence(recipe, table, found, judgement, used)),
         use=_use(recipe),
         level=recipe.evaluation.level,

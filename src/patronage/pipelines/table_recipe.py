@@ -5,19 +5,22 @@ import shlex
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
 from patronage.errors import ConfigError
 from patronage.evaluation.churn_money import CampaignTerms
 from patronage.ledger.customer_rows import CustomerTable
+from patronage.ledger.opening import Ledger
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
-from patronage.pipelines.contract_table import contract_reader
+from patronage.pipelines.contract_table import contract_opener, contract_reader
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
 from patronage.pipelines.opening import tracking_store
 from patronage.pipelines.recipe import GROUPS, Train
 from patronage.pipelines.settings import Dates, built, own_settings, settings_from
 from patronage.pipelines.table_settings import TableDates, Validation, is_of_contracts, table_reader
+from patronage.pipelines.time_to_churn import Hazard
 from patronage.schema import PURCHASE_OUTPUTS
 from patronage.tracking.store import TrackingStore
 
@@ -26,7 +29,7 @@ USED = (
 )  # fmt: skip
 """What of the configuration matters for a table; the rest is not recorded."""
 
-USED_OF_CONTRACTS = ("setting", "identity", "features", "panel")
+USED_OF_CONTRACTS = ("setting", "identity", "features", "panel", "hazard")
 """What else matters where the table is made of contracts."""
 
 BASELINE = "logistic"
@@ -58,6 +61,12 @@ class TableRecipe:
         Whether the table is made of the contracts of a ledger.
     read : callable
         Reads the table and holds it to the contract.
+    open_ledger : callable or None
+        Opens the ledger whose contracts they are, once; none for a table.
+    observed_until : date or None
+        Last day of which that ledger is complete.
+    hazard : Hazard
+        How time to churn is learnt.
     """
 
     config: dict[str, Any]
@@ -68,6 +77,9 @@ class TableRecipe:
     store: TrackingStore
     of_contracts: bool
     read: Callable[[], CustomerTable]
+    hazard: Hazard
+    open_ledger: Callable[[], Ledger] | None = None
+    observed_until: date | None = None
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TableRecipe":
@@ -82,6 +94,10 @@ class TableRecipe:
         kind: type[Dates | TableDates] = Dates if of_contracts else TableDates
         dates = settings_from(kind, config["dates"], "dates")
         used = (*USED, *(USED_OF_CONTRACTS if of_contracts else ()))
+        hazard = Hazard.from_config(config)
+        if hazard.n_periods:
+            _refuse_hazard_of_table(of_contracts)
+        open_ledger = contract_opener(config) if of_contracts else None
         recipe = cls(
             config={name: value for name, value in config.items() if name in used},
             settings=own_settings(Train, config, "train", GROUPS),
@@ -90,7 +106,10 @@ class TableRecipe:
             evaluation=settings_from(Evaluation, config["evaluation"], "evaluation"),
             store=tracking_store(config),
             of_contracts=of_contracts,
-            read=contract_reader(config)
+            hazard=hazard,
+            open_ledger=open_ledger,
+            observed_until=dates.observed_until,
+            read=contract_reader(config, open_ledger)
             if of_contracts
             else table_reader(config, lambda source, engine: source.read(engine)),
         )
@@ -170,6 +189,15 @@ class TableRecipe:
         part["horizon_days"] = self.horizon_days or NO_HORIZON
         model: Candidate = built({"churn": part}, "churn")
         return model
+
+
+def _refuse_hazard_of_table(of_contracts: bool) -> None:
+    if not of_contracts:
+        message = (
+            "hazard=boosted asks when customers leave; a customer table says whether they left, and not on which day. "
+            "Give a ledger with contract_start and contract_end (setting=contracts), or leave hazard=none."
+        )
+        raise ConfigError(message)
 
 
 def override(key: str, value: Any) -> str:

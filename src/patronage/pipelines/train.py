@@ -10,21 +10,24 @@ import pandas as pd
 
 from patronage.errors import DateError
 from patronage.evaluation.churn_money import campaign_words
+from patronage.evaluation.churn_savings import savings_words
 from patronage.evaluation.holdout import HoldoutEvaluation, evaluate_holdout
 from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.features.groups import available
 from patronage.ledger.opening import Ledger
 from patronage.ledger.tables import business_day
 from patronage.pipelines import console
-from patronage.pipelines.card import model_card
+from patronage.pipelines.card import model_card, shown_drivers
 from patronage.pipelines.comparison import Comparison, compared
 from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
 from patronage.pipelines.intervals import judged_intervals
+from patronage.pipelines.lapses import lapse_times, write_lapse_times
 from patronage.pipelines.monitored import KEPT, reference_facts
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
 from patronage.pipelines.stability import Stability, judged_before
 from patronage.pipelines.table_settings import tells_rows
+from patronage.pipelines.time_to_churn import TimeToChurn
 from patronage.pipelines.train_customer_table import train_customer_table
 from patronage.report import page
 from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_summary, write_card
@@ -63,6 +66,9 @@ def train(config: dict[str, Any]) -> None:
     for note in evaluation.notes:
         console.warn(note)
     stability = _stability(recipe, ledger, evaluated, holdout, evaluation)
+    times = lapse_times(recipe, ledger, evaluated, holdout)
+    if times is not None:
+        evaluation = times.beside(evaluation)
     shipped = evaluated
     if recipe.settings.refit:
         with console.step(f"Fit again to what was known on {dates.observed_until}"):
@@ -90,9 +96,9 @@ def train(config: dict[str, Any]) -> None:
         **(choice.tables if choice else {}),
         **({"churn_stability": stability.table} if stability else {}),
     }
-    card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, _shown(tables))
+    card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, shown_drivers(tables))
     with console.step(f"Record the run in {recipe.store.uri}"):
-        recorded = _record(recipe, started, ledger, bundle, figures, tables, holdout, choice, card)
+        recorded = _record(recipe, started, ledger, bundle, figures, tables, holdout, choice, card, times)
     _show(recipe, recorded, evaluation, bundle)
 
 
@@ -111,14 +117,6 @@ def _evaluate(recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.DataFr
         judging=recipe.evaluation.judging,
         seed=recipe.settings.seed,
     )
-
-
-def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """What moves the scores of everyone, as a card shows it."""
-    if "drivers" not in tables:
-        return None
-    everyone = tables["drivers"].query("segment == 'all'")
-    return everyone[["driver", "share", "strength", "strength_low", "strength_high", "leading_feature"]]
 
 
 def _stability(
@@ -171,6 +169,7 @@ def _record(
     holdout: pd.DataFrame,
     choice: Comparison | None,
     card: ModelCard,
+    times: TimeToChurn | None,
 ) -> RecordedModel:
     dates = recipe.dates
     no_scores = pd.DataFrame(columns=list(SCORES.names))
@@ -181,9 +180,13 @@ def _record(
         "patronage.purchase": bundle.purchase.kind,
     }
     with tempfile.TemporaryDirectory() as folder:
-        drawn = page.ReportTables(**tables, scores=no_scores, facts={}, certificate={}, level=recipe.evaluation.level)
+        drawn = page.ReportTables(
+            **tables, scores=no_scores, facts={}, certificate={}, tells_value=True, level=recipe.evaluation.level
+        )
         page.write_pngs(page.charts(drawn), Path(folder) / "figures")
         write_card(card, Path(folder) / "card")
+        if times is not None:
+            write_lapse_times(recipe, ledger, bundle, times, Path(folder) / "card")
         record = TrainingRecord(
             name=recipe.settings.run_name or f"{ledger.name}-{bundle.purchase.kind}-{recipe.settings.model_engine}",
             started=started,
@@ -228,6 +231,9 @@ def _show(recipe: Recipe, recorded: RecordedModel, evaluation: HoldoutEvaluation
         console.note(sentences[task])
     if (money := evaluation.tables.get("campaign_profit")) is not None:
         console.note(campaign_words(money, level))
+        console.note(savings_words(evaluation.tables["campaign_savings"], level))
+    if "time_to_churn" in sentences:
+        console.note(sentences["time_to_churn"])
     version = f"{store.registered_model}/{recorded.version}"
     aliases = ", ".join(f"@{alias}" for alias in recorded.aliases)
     rows = [

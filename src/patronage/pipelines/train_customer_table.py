@@ -13,6 +13,7 @@ from patronage import __version__
 from patronage.errors import ConfigError, ContractError, InputError
 from patronage.evaluation.churn_judging import ChurnJudgement
 from patronage.evaluation.churn_money import campaign_words
+from patronage.evaluation.churn_savings import savings_words
 from patronage.evaluation.drivers import drivers
 from patronage.evaluation.out_of_fold import Split, out_of_fold
 from patronage.evaluation.table_splits import day_splits, fold_splits, kept_together
@@ -24,15 +25,19 @@ from patronage.ledger.customer_rows import CustomerTable
 from patronage.models.churn.candidate import ShippableCandidate
 from patronage.models.churn.columns import feature_columns
 from patronage.pipelines import console
+from patronage.pipelines.card import shown_drivers
+from patronage.pipelines.contract_times import contract_times, write_contract_times
 from patronage.pipelines.table_card import table_card
 from patronage.pipelines.table_features import inputs_of, learnable, panel_of
 from patronage.pipelines.table_recipe import TableRecipe
-from patronage.report import charts, churn_charts, page
+from patronage.pipelines.time_to_churn import TimeToChurn
+from patronage.report import page
 from patronage.report.model_card import HTML, MARKDOWN, ModelCard, card_summary, write_card
 from patronage.runtime.bundle import TableBundle, write_bundle
 from patronage.runtime.histories import FloatArray, IndexArray
 from patronage.runtime.known_values import known_shares
 from patronage.runtime.reasons import OF_CONTRACTS, USUAL, usual_values
+from patronage.schema import TABLE_SCORES
 from patronage.tracking.record import RecordedModel, TrainingRecord, record_training
 
 MODEL = "model"
@@ -76,6 +81,9 @@ def train_customer_table(config: dict[str, Any]) -> None:
     with console.step(f"Fit to all {len(panel):,} rows"):
         fitted = recipe.candidate(features)
         fitted.fit(panel)
+    times = contract_times(recipe, table, panel, splits, found.probabilities[MODEL], found.split, rng)
+    if times is not None:
+        judgement = times.beside(judgement)
     bundle = _bundle(recipe, table, frame, fitted, judgement, splits, leaks)
     tables = {
         **judgement.tables,
@@ -84,9 +92,9 @@ def train_customer_table(config: dict[str, Any]) -> None:
         "leaks": leaks,
         **_why(recipe, bundle, panel, groups, rng),
     }
-    card = table_card(recipe, table, bundle, found, judgement, leaks, tables.get("drivers"))
+    card = table_card(recipe, table, bundle, found, judgement, leaks, shown_drivers(tables))
     with console.step(f"Record the run in {recipe.store.uri}"):
-        recorded = _record(recipe, started, table, frame, bundle, tables, card)
+        recorded = _record(recipe, started, table, frame, bundle, tables, card, times)
     _show(recipe, recorded, judgement, bundle)
 
 
@@ -131,6 +139,11 @@ def _splits(
             message = "On no day that earlier ones could foretell there are both customers who left and who stayed."
             raise InputError(message)
         return splits
+    if recipe.hazard.n_periods:
+        message = (
+            "hazard=boosted learns from earlier cut-offs: set panel.n_cutoffs to 2 and more, or a shorter horizon."
+        )
+        raise InputError(message)
     if table.day is not None:
         console.note("all rows are of one day: judged by folds of customers")
     return fold_splits(left, groups, validation.folds, validation.repeats, rng)
@@ -189,7 +202,11 @@ def _bundle(
             "leaks": sorted(set(leaks["column"])),
             USUAL: usual_values(columns, fitted.features),
             **known_shares(columns, fitted.features, model.categories),
-            "holdout": {"splits": [split.name for split in splits], "figures": _figures(judgement)},
+            "holdout": {
+                "splits": [split.name for split in splits],
+                "level": recipe.evaluation.level,
+                "figures": _figures(judgement),
+            },
         },
     )
 
@@ -209,17 +226,18 @@ def _record(
     bundle: TableBundle,
     tables: dict[str, pd.DataFrame],
     card: ModelCard,
+    times: TimeToChurn | None,
 ) -> RecordedModel:
     whole = [column.name for column in bundle.inputs.columns if column.type == "long"]
-    drawn = {
-        "churn_calibration": charts.churn_calibration_chart(tables["churn_calibration"]),
-        "churn_gain": charts.gain_chart(tables["churn_gain"]),
-        "churn_lift": churn_charts.lift_chart(tables["churn_lift"]),
-        "profit_curve": churn_charts.profit_chart(tables["profit_curve"], "money"),
-    }
+    no_scores = pd.DataFrame(columns=list(TABLE_SCORES.names))
+    shown = page.ReportTables(
+        **tables, scores=no_scores, facts={}, certificate={}, tells_value=False, level=recipe.evaluation.level
+    )
     with tempfile.TemporaryDirectory() as folder:
-        page.write_pngs(drawn, Path(folder) / "figures")
+        page.write_pngs(page.charts(shown), Path(folder) / "figures")
         write_card(card, Path(folder) / "card")
+        if times is not None:
+            write_contract_times(recipe, bundle, times, Path(folder) / "card")
         record = TrainingRecord(
             name=recipe.settings.run_name or f"{table.name}-{bundle.churn.kind}",
             started=started,
@@ -249,15 +267,18 @@ def _show(recipe: TableRecipe, recorded: RecordedModel, judgement: ChurnJudgemen
     shown = [name for name in SHOWN if (MODEL, name) in metrics.index]
     rows = [
         [model_title(name), *(f"{metrics.get((name, metric), np.nan):.4f}" for metric in shown)]
-        for name in judgement.metrics["model"].unique()
+        for name in judgement.metrics.query("task == 'churn'")["model"].unique()
     ]
     headings = [metric_title(name) for name in shown]
     console.results("Customers that had no part in the fit", ["churn", *headings], rows)
     for sentence in verdicts(judgement.metrics, judgement.differences).values():
         console.note(sentence)
     for row in judgement.metrics.query("model == @MODEL and metric in ('roc_auc', 'calibration_error')").itertuples():
-        console.note(f"{metric_title(str(row.metric))} of the model: {row.value:.4f} ({row.low:.4f} to {row.high:.4f})")
+        low, high = float(row.low), float(row.high)  # type: ignore[arg-type]
+        within = f" ({low:.4f} to {high:.4f})" if np.isfinite(low) else ""
+        console.note(f"{metric_title(str(row.metric))} of the model: {row.value:.4f}{within}")
     console.note(campaign_words(judgement.tables["campaign_profit"], recipe.evaluation.level))
+    console.note(savings_words(judgement.tables["campaign_savings"], recipe.evaluation.level))
     version = f"{recipe.store.registered_model}/{recorded.version}"
     aliases = ", ".join(f"@{alias}" for alias in recorded.aliases)
     console.results(

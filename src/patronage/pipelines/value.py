@@ -13,15 +13,16 @@ from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.remarks import note_ledger
 from patronage.pipelines.settings import Settings, own_settings
-from patronage.pipelines.table_settings import is_customer_table
+from patronage.pipelines.table_settings import is_customer_table, is_of_contracts
 from patronage.pipelines.value_words import facts_of, headlines_of, rows_of
 from patronage.report.page import write_pngs
 from patronage.report.value_charts import value_charts
 from patronage.report.value_page import write_value_page
-from patronage.runtime.bundle import ledger_bundle, read_bundle
+from patronage.runtime.bundle import Bundle, ledger_bundle, read_bundle
 from patronage.schema.value_tables import VALUE_TABLES
 from patronage.scoring.tables import write_table
 from patronage.tracking.registry import resolve_model
+from patronage.tracking.store import TrackingStore
 from patronage.tracking.value import ValueRecord, record_value
 from patronage.value.activity_costs import activity_costs
 from patronage.value.segments import segment_rules
@@ -29,9 +30,12 @@ from patronage.value.statement.statement import ValueStatement, value_statement
 from patronage.value.statement.terms import Firm, Shift, StatementTerms
 from patronage.value.valuation import AcquisitionForecast
 
-GROUPS = {"ledger", "dates", "engine", "contract", "identity", "costs", "segments", "tracking"}
+GROUPS = {"ledger", "dates", "engine", "contract", "identity", "costs", "segments", "setting", "tracking"}
 
 PAGE = "value.html"
+
+OF_CONTRACTS = "estimated from the contracts of the ledger"
+"""What stands in the place of a model's name where none is read."""
 
 OF_SINGLE_CUSTOMERS = "customer_id"
 """Tables with this column are written, but not copied into the tracking store."""
@@ -76,6 +80,8 @@ class Value(Settings):
     discount_rate_yearly: float = Field(ge=0, lt=float("inf"))
     cost_per_purchase: float = Field(ge=0, lt=float("inf"))
     retention_cost_yearly: float | None = Field(ge=0, lt=float("inf"))
+    season: int | None
+    renewal_days: float = Field(gt=0, lt=float("inf"))
     cohort: Literal["month", "quarter", "year"]
     ages: int = Field(ge=1, le=120)
     futures: int = Field(ge=1, le=10_000)
@@ -96,6 +102,8 @@ class Value(Settings):
             discount_rate_yearly=self.discount_rate_yearly,
             cost_per_purchase=self.cost_per_purchase,
             retention_cost_yearly=self.retention_cost_yearly,
+            season=self.season,
+            renewal_days=self.renewal_days,
             cohort=self.cohort,
             ages=self.ages,
             futures=self.futures,
@@ -116,24 +124,25 @@ def value(config: dict[str, Any]) -> None:
         raise ConfigError(message)
     settings = own_settings(Value, config, "value", GROUPS)
     terms = settings.terms
+    under_contract = is_of_contracts(config)
+    if under_contract:
+        _refuse_of_contracts(settings)
     costs, rules = activity_costs(config["costs"]), segment_rules(config["segments"])
     store = tracking_store(config)
     opened = ledger_opener(config, linked_until=settings.as_of)
     check_writable(Path(settings.out).parent)
     if settings.track:
         store.check_writable()
-    with console.step(f"Load the model {settings.model}"):
-        resolved = resolve_model(store, settings.model)
-        bundle = ledger_bundle(read_bundle(resolved.bundle_folder), "A statement of value")
+    bundle, model = (None, OF_CONTRACTS) if under_contract else _loaded(store, settings.model)
     ledger = opened()
     ledger.require_facts_until(settings.as_of)
-    note_ledger(ledger, bundle, settings.as_of)
+    if bundle is not None:
+        note_ledger(ledger, bundle, settings.as_of)
     if settings.since is not None:
         ledger.require_facts_until(settings.since, "since")
     statement = value_statement(ledger.tables, costs, bundle, rules, ledger.span[0], terms, console.step)
     for note in statement.notes:
         console.note(note)
-    model = resolved.label or f"bundle/{bundle.fingerprint}"
     facts = facts_of(statement, ledger.name, model)
     with console.step("Write tables, charts and the page"):
         files = write_statement(statement, facts, Path(settings.out))
@@ -144,6 +153,25 @@ def value(config: dict[str, Any]) -> None:
     console.results("What customers are worth", ["what", "result"], rows_of(statement))
     where = [["page", str(Path(settings.out) / PAGE)], ["tables", f"{len(statement.tables)} Parquet files"]]
     console.results("Written", ["what", "where"], where + ([["run", run]] if run else []))
+
+
+def _loaded(store: TrackingStore, model: str) -> tuple[Bundle, str]:
+    """The bundle of a model, and its name."""
+    with console.step(f"Load the model {model}"):
+        resolved = resolve_model(store, model)
+        bundle = ledger_bundle(read_bundle(resolved.bundle_folder), "A statement of value")
+    return bundle, resolved.label or f"bundle/{bundle.fingerprint}"
+
+
+def _refuse_of_contracts(settings: Value) -> None:
+    """Refuse what is asked of purchases only."""
+    asked = [name for name in ("season", "forecast") if getattr(settings, name) is not None]
+    if asked:
+        message = (
+            f"{' and '.join(asked)} belong{'s' if len(asked) == 1 else ''} to purchases; with setting=contracts set "
+            f"{' and '.join(f'{name}=null' for name in asked)}."
+        )
+        raise ConfigError(message)
 
 
 def write_statement(statement: ValueStatement, facts: dict[str, str], out: Path) -> list[str]:

@@ -148,7 +148,8 @@ def _one_cohort(evidence: Evidence) -> str:
         return ""
     return (
         f"All customers were acquired within {acquired:,} days at the beginning of {span:,}: one ageing cohort. "
-        "Newcomers of another time, and older customers than these, are extrapolation."
+        "Newcomers of another time, and older customers than these, are extrapolation; panel.level=purchase_model lets "
+        "the purchase model, which follows a cohort as it ages, set the level of the probabilities."
     )
 
 

@@ -11,6 +11,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from patronage.evaluation.verdict import model_title
+
 AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 ACTUAL_COLOUR = "#1f2933"
@@ -97,7 +99,8 @@ def churn_calibration_chart(calibration: pd.DataFrame) -> alt.LayerChart:
     calibration : DataFrame
         A `CHURN_CALIBRATION` of one or more models; each has its own colour and mark.
     """
-    x_title, y_title = "Predicted churn probability (mean of the bin)", "Share that did not buy"
+    calibration = _titled(calibration)
+    x_title, y_title = "Predicted churn probability (mean of the bin)", "Share that left"
     y = alt.Y("observed:Q", title=y_title, scale=UNIT_SCALE, axis=PERCENT)
     base = alt.Chart(calibration).encode(
         x=alt.X("predicted:Q", title=x_title, scale=UNIT_SCALE, axis=PERCENT),
@@ -126,6 +129,7 @@ def gain_chart(gain: pd.DataFrame) -> alt.LayerChart:
         A `CHURN_GAIN` of one or more models. The diagonal is contacting customers by chance.
     """
     x_title, y_title = "Share of customers contacted, the riskiest first", "Share of all churners found"
+    gain = _titled(gain)
     models = _models(gain)
     data = pd.concat([_thinned(gain[gain["model"] == model]) for model in models]) if models else gain
     curves = alt.Chart(data).encode(
@@ -204,6 +208,11 @@ def clv_shares(scores: pd.DataFrame) -> pd.DataFrame:
     whole = totals.sum()
     share = totals / whole if whole > 0 else np.zeros(groups)
     return pd.DataFrame({"decile": np.arange(1, groups + 1), "share": share, "cumulative": share.cumsum()})
+
+
+def _titled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its models called what they are called for people."""
+    return table.assign(model=table["model"].map(lambda name: model_title(str(name))))
 
 
 def _layered(layers: list[alt.Chart], title: str, height: int = 400) -> alt.LayerChart:

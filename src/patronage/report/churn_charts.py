@@ -10,10 +10,12 @@ import pandas as pd
 
 from patronage.evaluation.verdict import metric_title, model_title
 from patronage.report.charts import (
+    ACTUAL_COLOUR,
     BASELINE_COLOURS,
     MODEL_COLOUR,
     NEUTRAL_COLOUR,
     PERCENT,
+    SERIES,
     UPRIGHT,
     WIDTH,
     theme,
@@ -103,6 +105,65 @@ def stability_chart(stability: pd.DataFrame) -> alt.VConcatChart:
     data = stability.assign(model=stability["model"].map(model_title), cutoff=stability["cutoff"].astype(str))
     panels = [_over_time(data[data["metric"] == metric], str(metric)) for metric in data["metric"].unique()]
     return alt.VConcatChart(vconcat=panels, spacing=14, title="The same at earlier cut-offs", config=theme())
+
+
+def survival_curve_chart(calibration: pd.DataFrame) -> alt.LayerChart:
+    """Draw the chance of being still there over time: what was foretold on average, and what came.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        A `SURVIVAL_CALIBRATION`, of which the rows of everybody are drawn.
+    """
+    everyone = calibration[calibration["group"] == 0]
+    kinds = {"observed": SERIES[0], "predicted": SERIES[1]}
+    data = everyone.melt(["days"], list(kinds), "kind", "staying").replace({"kind": kinds})
+    x = alt.X("days:Q", title="Days ahead")
+    y = alt.Y("staying:Q", title="Share still there", axis=PERCENT, scale=alt.Scale(zero=False))
+    colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(SERIES), range=[ACTUAL_COLOUR, MODEL_COLOUR]))
+    lines = alt.Chart(data, width=WIDTH, height=320).mark_line(point=True, strokeWidth=2)
+    band = alt.Chart(everyone).mark_area(color=ACTUAL_COLOUR, opacity=0.12)
+    layers = [
+        band.encode(x=x, y=alt.Y("observed_low:Q", title="Share still there", scale=alt.Scale(zero=False)),
+                    y2="observed_high:Q"),
+        lines.encode(x=x, y=y, color=colour, tooltip=["kind:N", "days:Q", alt.Tooltip("staying:Q", format=".1%")]),
+    ]  # fmt: skip
+    return alt.LayerChart(layer=layers, title="Who is still there: foretold and seen", config=theme())
+
+
+def survival_calibration_chart(calibration: pd.DataFrame) -> alt.LayerChart:
+    """Draw the share that stayed against the chance of it that was foretold, in tenths of the customers.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        A `SURVIVAL_CALIBRATION`, of which the rows of groups are drawn.
+    """
+    data = calibration[calibration["group"] > 0].assign(after=lambda rows: rows["days"].astype(str) + " days")
+    names = list(dict.fromkeys(data["after"]))
+    x_title, y_title = "Foretold chance of being still there (mean of the tenth)", "Share still there"
+    scale = alt.Scale(zero=False)
+    base = alt.Chart(data, width=WIDTH, height=360).encode(
+        x=alt.X("predicted:Q", title=x_title, scale=scale, axis=PERCENT),
+        color=alt.Color("after:N", title=None, scale=alt.Scale(domain=names, range=[MODEL_COLOUR, *BASELINE_COLOURS])),
+    )
+    whiskers = base.mark_rule(strokeWidth=1.5, opacity=0.55).encode(
+        y=alt.Y("observed_low:Q", title=y_title, scale=scale, axis=PERCENT), y2="observed_high:Q"
+    )
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(
+        y=alt.Y("observed:Q", title=y_title, scale=scale, axis=PERCENT),
+        tooltip=[
+            "after:N",
+            "group:Q",
+            alt.Tooltip("predicted:Q", format=".1%"),
+            alt.Tooltip("observed:Q", format=".1%"),
+        ],
+    )
+    lowest = float(min(data["predicted"].min(), data["observed_low"].min()))
+    ends = pd.DataFrame({"predicted": [lowest, 1.0], "observed": [lowest, 1.0]})
+    diagonal = alt.Chart(ends).mark_line(color=NEUTRAL_COLOUR, strokeDash=[2, 3], strokeWidth=1)
+    line = diagonal.encode(x=alt.X("predicted:Q", title=x_title), y=alt.Y("observed:Q", title=y_title))
+    return alt.LayerChart(layer=[line, whiskers, points], title="Chance of staying and what came", config=theme())
 
 
 def _over_time(data: pd.DataFrame, metric: str) -> alt.LayerChart:

@@ -16,6 +16,20 @@ Table = dict[str, Any]
 """``columns`` (str) and ``rows`` (a heading and its cells)."""
 
 
+RULES = {
+    "same_rate": "every customer goes on buying as before",
+    "hiatus": "whoever has been silent for long has left",
+    "recency": "a curve over the silence so far",
+    "not_active": "what the purchase model says by itself",
+    "not_alive": "the same, of leaving for good",
+    "logistic": "a logistic regression on the same columns",
+    "base_rate": "everybody churns as often as those learnt from did",
+    "same_curve": "everybody stays as those learnt from did (Kaplan and Meier)",
+    "yes_no": "the order by churn probability alone",
+}
+"""What the rules beside a model say, by name."""
+
+
 def value_cell(row: Mapping[Any, Any]) -> tuple[str, str]:
     """A figure, and its interval in words; empty if it has none."""
     given = (row.get(name) for name in ("value", "low", "high"))
@@ -110,6 +124,40 @@ def campaign_table(campaign: pd.DataFrame | None) -> Table | None:
     return {"columns": ["Order", "Best share", "Threshold", "Profit", "Without hindsight"], "rows": rows}
 
 
+def savings_table(savings: pd.DataFrame | None) -> Table | None:
+    """What the decisions by each model save of the costs of leaving."""
+    if savings is None or savings.empty:
+        return None
+    rows = [
+        (
+            f"by {model_title(str(row['model']))}",
+            [
+                f"{int(row['n_contacted']):,}",
+                figure(float(row["cost"])),
+                _with(percent(row["savings"]), _percents(row["savings_low"], row["savings_high"])),
+                _with(
+                    percent(row["difference"], signed=True), _percents(row["difference_low"], row["difference_high"])
+                ),
+            ],
+        )
+        for row in savings.to_dict("records")
+    ]
+    columns = ["Decided", "Contacted", "Costs", "Savings", "First less this"]
+    return {"columns": columns, "rows": rows}
+
+
+def folds_table(folds: pd.DataFrame | None) -> Table | None:
+    """How far the area under the curve of each model differs between splits."""
+    if folds is None or folds.empty:
+        return None
+    rows = [
+        (model_title(str(model)), [f"{len(part):,}", *(f"{part['roc_auc'].quantile(at):.4f}" for at in (0, 0.5, 1))])
+        for model, part in folds.groupby("model", sort=False)
+        if part["roc_auc"].nunique() > 1
+    ]
+    return {"columns": ["ROC AUC", "Splits", "Lowest", "Median", "Highest"], "rows": rows} if rows else None
+
+
 def driver_table(drivers: pd.DataFrame | None) -> Table | None:
     """What moves the scores of all customers, the strongest first."""
     if drivers is None or drivers.empty:
@@ -150,3 +198,23 @@ def _with(value: str, within: str) -> str:
 
 def _percents(low: float, high: float) -> str:
     return f"{percent(low)} to {percent(high)}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def likely_table(scores: pd.DataFrame) -> Table:
+    """Those most likely to leave, with the first reason where reasons were told."""
+    reasons = "reason_1" in scores
+    most = scores.sort_values("churn_probability", ascending=False, kind="stable").head(10)
+    rows = [
+        (
+            str(row["customer_id"]),
+            [f"{row['churn_probability']:.3f}", *([str(row["reason_1"] or DASH)] if reasons else [])],
+        )
+        for row in most.to_dict("records")
+    ]
+    return {"columns": ["Customer", "Churn probability", *(["First reason"] if reasons else [])], "rows": rows}
+
+
+def rules_beside(metrics: pd.DataFrame) -> list[tuple[str, str]]:
+    """What the rules say that stand beside the model."""
+    there = metrics["model"].unique().tolist()
+    return [(model_title(name), words) for name, words in RULES.items() if name in there]

@@ -16,13 +16,18 @@ from typing import Any, cast
 
 import pandas as pd
 
+from patronage.evaluation.churn_savings import savings_words
 from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.files import written_whole
-from patronage.report.card_blocks import Block, html_block, html_page, markdown_block
+from patronage.report.card_blocks import Block, Picture, html_block, html_page, markdown_block
+from patronage.report.charts import churn_calibration_chart
 from patronage.report.readings import figure, interval, percent
 
 MARKDOWN, HTML = "model_card.md", "model_card.html"
 """Names of the two files."""
+
+CALIBRATION = "model_card_calibration.png"
+"""The picture beside them."""
 
 MOST_ROWS = 40
 """Rows of a table that a card shows; the whole table is among the artifacts of the run."""
@@ -64,6 +69,8 @@ class ModelCard:
         `schema.CHURN_SLICES`.
     leaks : DataFrame, optional
         `schema.LEAKS`.
+    savings : DataFrame, optional
+        `schema.CAMPAIGN_SAVINGS`.
     level : float
         Coverage of the intervals.
     """
@@ -83,6 +90,7 @@ class ModelCard:
     drivers: pd.DataFrame | None = None
     slices: pd.DataFrame | None = None
     leaks: pd.DataFrame | None = None
+    savings: pd.DataFrame | None = None
     level: float = 0.95
 
 
@@ -97,15 +105,18 @@ def write_card(card: ModelCard, folder: Path | str) -> tuple[Path, Path]:
     Returns
     -------
     (Path, Path)
-        ``model_card.md`` and ``model_card.html`` in the folder.
+        ``model_card.md`` and ``model_card.html`` in the folder; the pictures of the former lie beside it.
 
     Raises
     ------
     OutputError
         If they cannot be written.
     """
-    written = {MARKDOWN: card_markdown(card), HTML: card_html(card)}
-    for name, text in written.items():
+    blocks = _blocks(card)
+    for picture in (content for kind, content in blocks if kind == "picture"):
+        with written_whole(Path(folder) / picture.file) as unfinished:
+            picture.chart.save(str(unfinished), format="png", scale_factor=2)
+    for name, text in {MARKDOWN: _markdown(blocks), HTML: _html(card, blocks)}.items():
         with written_whole(Path(folder) / name) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
     return Path(folder) / MARKDOWN, Path(folder) / HTML
@@ -128,12 +139,20 @@ def card_summary(card: ModelCard) -> str:
 
 def card_markdown(card: ModelCard) -> str:
     """The card as Markdown."""
-    return "\n\n".join(markdown_block(kind, content) for kind, content in _blocks(card)) + "\n"
+    return _markdown(_blocks(card))
 
 
 def card_html(card: ModelCard) -> str:
     """The card as one HTML page without scripts."""
-    body = "\n".join(html_block(kind, content) for kind, content in _blocks(card))
+    return _html(card, _blocks(card))
+
+
+def _markdown(blocks: list[Block]) -> str:
+    return "\n\n".join(markdown_block(kind, content) for kind, content in blocks) + "\n"
+
+
+def _html(card: ModelCard, blocks: list[Block]) -> str:
+    body = "\n".join(html_block(kind, content) for kind, content in blocks)
     return html_page(f"Model card: {card.name}", body)
 
 
@@ -145,10 +164,20 @@ def _blocks(card: ModelCard) -> list[Block]:
     blocks += [("heading", "What it learnt from"), ("facts", card.training)]
     blocks += [("heading", "How it was judged"), ("text", card.evaluation)]
     for task, words in verdicts(card.metrics, card.differences, card.level).items():
-        blocks += [("subheading", task.capitalize()), ("text", words), ("table", _metrics(card.metrics, task))]
+        blocks += [
+            ("subheading", task.capitalize().replace("_", " ")),
+            ("text", words),
+            ("table", _metrics(card.metrics, task)),
+        ]
     if card.calibration is not None and len(card.calibration):
-        blocks += [("heading", "Calibration"), ("text", _calibration_words(card.calibration))]
-        blocks.append(("table", _calibration_rows(card.calibration)))
+        own = card.calibration[card.calibration["model"] == card.calibration["model"].iloc[0]]
+        words = _calibration_words(own)
+        blocks += [("heading", "Calibration"), ("text", words)]
+        picture = Picture(CALIBRATION, churn_calibration_chart(own), f"Share that left by predicted share. {words}")
+        blocks += [("picture", picture), ("table", _calibration_rows(own))]
+    if card.savings is not None and len(card.savings):
+        blocks += [("heading", "What its decisions save"), ("text", savings_words(card.savings, card.level))]
+        blocks.append(("table", _savings(card.savings)))
     if card.drivers is not None and len(card.drivers):
         blocks += [("heading", "What moves its scores"), ("table", _plain(card.drivers))]
     if card.slices is not None and len(card.slices):
@@ -176,8 +205,7 @@ def _cell(row: Mapping[Any, Any]) -> str:
     return f"{figure(float(row['value']))} ({told})" if told else figure(float(row["value"]))
 
 
-def _calibration_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    own = table[table["model"] == table["model"].iloc[0]]
+def _calibration_rows(own: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             f"{row['n_customers']:,}",
@@ -190,10 +218,23 @@ def _calibration_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return ["Customers", "Predicted", "Left", "95 % interval"], rows
 
 
-def _calibration_words(table: pd.DataFrame) -> str:
-    own = table[table["model"] == table["model"].iloc[0]]
+def _calibration_words(own: pd.DataFrame) -> str:
     inside = int(own["predicted"].between(own["observed_low"], own["observed_high"]).sum())
     return f"In {inside} of {len(own)} bins the mean prediction lies within the interval of the share that left."
+
+
+def _savings(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [
+            model_title(str(row["model"])),
+            f"{row['n_contacted']:,}",
+            figure(float(row["cost"])),
+            percent(row["savings"]),
+            f"{percent(row['savings_low'])} to {percent(row['savings_high'])}",
+        ]
+        for row in table.to_dict("records")
+    ]
+    return ["Decided by", "Contacted", "Costs", "Savings", "Interval"], rows
 
 
 def _slices(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -38,6 +38,11 @@ _MONEY = (
     "The best share of customers to contact in each order, with the costs of evaluation.campaign and each customer's "
     "own value if kept. The last column takes off what choosing the share with hindsight adds."
 )
+_SAVINGS = (
+    "Each model contacts those of whom it expects that to cost less than not to: no threshold is chosen with "
+    "hindsight. Savings are of the cheaper of contacting nobody and everybody (Bahnsen)."
+)
+_FOLDS = "Of each split by itself, in which the model was fitted to the other customers or to earlier days."
 _SLICES = (
     "A dash where fewer than ten of a group left or stayed. A group whose predicted and actual shares lie apart is "
     "misjudged."
@@ -71,8 +76,10 @@ def charts(tables: ReportTables) -> dict[str, drawing.AnyChart]:
         "churn_lift": (judging.lift_chart, tables.churn_lift),
         "profit_curve": (profit, tables.profit_curve),
         "churn_stability": (judging.stability_chart, tables.churn_stability),
+        "survival_curve": (judging.survival_curve_chart, tables.survival_calibration),
+        "survival_calibration": (judging.survival_calibration_chart, tables.survival_calibration),
         "spend_fit": (spend, tables.spend_fit),
-        "clv_deciles": (drawing.clv_decile_chart, tables.scores),
+        "clv_deciles": (drawing.clv_decile_chart, tables.scores if tables.tells_value else None),
         "frequency_recency": (diagnosing.frequency_recency_chart, tables.frequency_recency),
         "mixing": (diagnosing.mixing_chart, tables.mixing),
     }
@@ -114,7 +121,7 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
     OutputError
         If the file cannot be written.
     """
-    valuable, at_risk = _most(tables.scores)
+    valuable, at_risk = _most(tables.scores) if tables.tells_value else ([], [])
     drawn = [figure_of(stem, chart, READINGS[stem](tables)) for stem, chart in charts(tables).items()]
     write_page(
         path,
@@ -130,28 +137,41 @@ def write_report(tables: ReportTables, path: Path | str) -> None:
         parameters=parameter_rows(tables.parameters),
         metrics=metric_tables(tables.metrics, tables.differences, tables.level),
         churn=churn_sections(tables),
+        rules=churn.rules_beside(tables.metrics),
         level=f"{100 * tables.level:g}\u00a0%",
         leaks=None if tables.leaks is None else tables.leaks.to_dict("records"),
         valuable=valuable,
         at_risk=at_risk,
+        likely=None if tables.tells_value else churn.likely_table(tables.scores),
+        tells_value=tables.tells_value,
         money=tables.money,
-        glossary=schema.SCORES.columns,
+        glossary=(schema.SCORES if tables.tells_value else schema.TABLE_SCORES).columns,
     )
 
 
 def _without_rows(tables: ReportTables) -> list[str]:
     """Names of the tables that are there and have nothing to show; that there are no leaks is told by itself."""
-    given = {name: getattr(tables, name) for name in SCHEMAS if name not in ("leaks", "differences")}
+    by_itself = ("leaks", "differences") if tables.tells_value else ("leaks", "differences", "scores")
+    given = {name: getattr(tables, name) for name in SCHEMAS if name not in by_itself}
     return [name for name, table in given.items() if table is not None and len(table) == 0]
 
 
 def headline_figures(tables: ReportTables) -> list[tuple[str, str]]:
-    """Give the five figures at the top of the page as (label, value)."""
+    """Give the few figures at the top of the page as (label, value)."""
     scores = tables.scores
     count = len(scores)
-    horizon = f" in {scores['horizon_days'].iloc[0]} days" if count else ""
+    ahead = scores["horizon_days"].iloc[0] if count else math.nan
+    horizon = "" if pd.isna(ahead) else f" in {ahead:.0f} days"
     leaving = float(scores["churn_probability"].sum())
     share = f" ({percent(leaving / count)} of customers)" if count else ""
+    if not tables.tells_value:
+        own = tables.metrics[tables.metrics["task"] == "churn"].drop_duplicates("metric").set_index("metric")["value"]
+        told = [("ROC AUC", "roc_auc"), ("Calibration error", "calibration_error"), ("Lift, riskiest 10 %", "lift_10")]
+        return [
+            ("Customers scored", f"{count:,}"),
+            (f"Expected to leave{horizon}{share}", f"{leaving:,.0f}"),
+            *((title, figure(float(own.get(name, math.nan)))) for title, name in told),
+        ]
     return [
         ("Customers scored", f"{count:,}"),
         (f"Expected purchase days{horizon}", f"{scores['expected_purchases'].sum():,.0f}"),
@@ -181,7 +201,7 @@ def metric_tables(
             (metric_title(metric), [cells.get((metric, model), (DASH, "")) for model in models])
             for metric in part["metric"].unique()
         ]
-        table = {"task": str(task), "models": [model_title(model) for model in models], "rows": rows}
+        table = {"task": str(task).replace("_", " "), "models": [model_title(model) for model in models], "rows": rows}
         compared = churn.difference_table(differences, str(task), level)
         tables.append({**table, "verdict": sentences[str(task)], "compared": compared})
     return tables
@@ -194,8 +214,10 @@ def churn_sections(tables: ReportTables) -> list[dict[str, Any]]:
         ("What separates those who left from those who stayed", _WIN_LOSS, churn.win_loss_table(tables.win_loss)),
         ("Lists of the riskiest", _LIFT, churn.lift_table(tables.churn_lift)),
         ("By money", _MONEY, churn.campaign_table(tables.campaign_profit)),
+        ("By what is saved", _SAVINGS, churn.savings_table(tables.campaign_savings)),
         ("In parts of the customers", _SLICES, churn.slice_table(tables.churn_slices)),
         ("The Brier score taken apart", _BRIER, churn.brier_table(tables.brier_parts)),
+        ("Split by split", _FOLDS, churn.folds_table(tables.folds)),
     ]
     return [{"title": title, "words": words, **table} for title, words, table in plan if table]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from patronage.evaluation.churn_money import campaign_words
+from patronage.evaluation.verdict import model_title
 from patronage.report.tables import ReportTables
 
 DASH = "—"
@@ -23,7 +24,8 @@ def percent(share: float, *, signed: bool = False) -> str:
     """Write a share as a percentage with one decimal, a dash if it is undefined."""
     if not math.isfinite(share):
         return DASH
-    return f"{100 * share:{'+' if signed else ''}.1f}\u00a0%".replace("-", "−")
+    # What rounds to nothing has no sign.
+    return f"{round(100 * share, 1) + 0.0:{'+' if signed else ''}.1f}\u00a0%".replace("-", "−")
 
 
 def figure(value: float) -> str:
@@ -51,7 +53,8 @@ def _off(expected: float, actual: float) -> str:
 
 
 def _read_tracking(tables: ReportTables) -> str:
-    holdout = tables.tracking[tables.tracking["is_holdout"] == 1]
+    tracking = _there(tables.tracking)
+    holdout = tracking[tracking["is_holdout"] == 1]
     expected, actual = holdout["expected_incremental"].sum(), holdout["actual_incremental"].sum()
     if holdout.empty:
         return "There is no holdout: the curve shows how the model follows the purchases it was fitted to."
@@ -70,7 +73,8 @@ def _read_tracking(tables: ReportTables) -> str:
 
 
 def _read_frequency(tables: ReportTables) -> str:
-    never = tables.frequency[tables.frequency["frequency"].astype(str) == "0"]
+    frequency = _there(tables.frequency)
+    never = frequency[frequency["frequency"].astype(str) == "0"]
     expected, actual = never["expected"].sum(), never["actual"].sum()
     stayed_away = f"{actual:,.0f} did not{_off(expected, actual)}"
     return f"The model expected {expected:,.0f} customers not to come back up to the cut-off; {stayed_away}."
@@ -173,10 +177,11 @@ def _read_calibration(tables: ReportTables) -> str:
     table = tables.churn_calibration
     name, bins = table["model"].iloc[0], table[table["model"] == table["model"].iloc[0]]
     count = bins["n_customers"].sum()
+    who = "customers" if tables.tells_value else "rows that were foretold"
     predicted, observed = ((bins[column] * bins["n_customers"]).sum() / count for column in ("predicted", "observed"))
     within = bins["predicted"].between(bins["observed_low"], bins["observed_high"]).sum()
     return (
-        f"By {name}, {percent(predicted)} of {count:,} customers were to churn; {percent(observed)} did. "
+        f"By {model_title(name)}, {percent(predicted)} of {count:,} {who} were to churn; {percent(observed)} did. "
         f"In {within} of {len(bins)} bins the prediction lies within the 95 % interval of what came."
     )
 
@@ -186,7 +191,7 @@ def _read_gain(tables: ReportTables) -> str:
     for name, curve in tables.churn_gain.groupby("model", sort=False):
         curve = curve.sort_values("share_contacted")
         at = np.interp(0.2, [0.0, *curve["share_contacted"]], [0.0, *curve["share_of_churners"]])
-        found.append(f"{percent(float(at))} by {name}")
+        found.append(f"{percent(float(at))} by {model_title(str(name))}")
     return f"Of all churners, the riskiest 20 % of customers hold: {', '.join(found)}; by chance, 20 %."
 
 
@@ -223,6 +228,26 @@ def _read_stability(tables: ReportTables) -> str:
     )
 
 
+def _read_survival_curve(tables: ReportTables) -> str:
+    everyone = _there(tables.survival_calibration).query("group == 0")
+    last = everyone.iloc[-1]
+    within = everyone["predicted"].between(everyone["observed_low"], everyone["observed_high"]).sum()
+    return (
+        f"After {last['days']:,} days {percent(last['predicted'])} of {last['n_customers']:,} customers were to be "
+        f"still there; {percent(last['observed'])} were. On {within} of {len(everyone)} days the prediction lies "
+        "within the 95\u00a0% interval of what came."
+    )
+
+
+def _read_survival_calibration(tables: ReportTables) -> str:
+    groups = _there(tables.survival_calibration).query("group > 0")
+    within = groups["predicted"].between(groups["observed_low"], groups["observed_high"]).sum()
+    return (
+        f"Each point is a tenth of the customers by the chance of staying that was foretold. In {within} of "
+        f"{len(groups)} the prediction lies within the 95\u00a0% interval of what came."
+    )
+
+
 def _coverage(tables: ReportTables) -> str:
     return f"{100 * tables.level:g}\u00a0%"
 
@@ -231,8 +256,8 @@ READINGS: dict[str, Callable[[ReportTables], str]] = {
     "tracking": _read_tracking,
     "frequency": _read_frequency,
     "conditional_expectation": _read_conditional,
-    "purchase_deciles": lambda tables: _read_deciles(tables.purchase_deciles, "purchase days"),
-    "value_deciles": lambda tables: _read_deciles(tables.value_deciles, tables.money),
+    "purchase_deciles": lambda tables: _read_deciles(_there(tables.purchase_deciles), "purchase days"),
+    "value_deciles": lambda tables: _read_deciles(_there(tables.value_deciles), tables.money),
     "churn_calibration": _read_calibration,
     "churn_gain": _read_gain,
     "clv_deciles": _read_clv,
@@ -242,5 +267,7 @@ READINGS: dict[str, Callable[[ReportTables], str]] = {
     "churn_lift": _read_lift,
     "profit_curve": _read_profit,
     "churn_stability": _read_stability,
+    "survival_curve": _read_survival_curve,
+    "survival_calibration": _read_survival_calibration,
 }
 """By stem of the chart."""

@@ -165,10 +165,10 @@ def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
 
 
 def retention_chart(curves: pd.DataFrame) -> alt.LayerChart:
-    """Draw the share of a cohort that bought in each month of age; dashed where it is expected."""
+    """Draw the share of a cohort that bought or had a contract in each month of age; dashed where it is expected."""
     shown, names = _largest(curves[curves["age"] > 0])
     x = alt.X("age_days:Q", title="Age: days since the first purchase")
-    y = alt.Y("retention:Q", title="Bought in the month of age", axis=PERCENT)
+    y = alt.Y("retention:Q", title="Active in the month of age", axis=PERCENT)
     base = alt.Chart(shown).encode(x=x, y=y, color=_colours("group", names))
     seen = alt.Chart(shown[shown["observed_share"] >= 0.5]).encode(x=x, y=y, color=_colours("group", names))
     layers = [base.mark_line(strokeDash=[4, 3], strokeWidth=1.5), seen.mark_line(strokeWidth=2.5)]

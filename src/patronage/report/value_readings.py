@@ -78,7 +78,8 @@ def _retention(tables: Tables, _money: str) -> str:
     told = curves.groupby("age")[["retention", "n_customers"]].apply(
         lambda rows: float((rows["retention"] * rows["n_customers"]).sum() / rows["n_customers"].sum())
     )
-    text = f"In the second month of age {percent(told.get(1, float('nan')))} of customers buy"
+    second = percent(told.get(1, float("nan")))
+    text = f"In the second month of age {second} of customers are active (they buy, or are under contract)"
     return f"{text}, a year later {percent(told[12])}." if 12 in told.index else f"{text}."
 
 

@@ -7,11 +7,13 @@ the model's signature and of the documentation. It knows no dataframe library.
 from .churn_evaluation import (
     BRIER_PARTS,
     CAMPAIGN_PROFIT,
+    CAMPAIGN_SAVINGS,
     CHURN_LIFT,
     CHURN_SLICES,
     CHURN_STABILITY,
     LEAKS,
     PROFIT_CURVE,
+    SURVIVAL_CALIBRATION,
 )
 from .columns import Column, ColumnType, TableSchema
 from .customers import (
@@ -79,6 +81,7 @@ __all__ = [
     "BUSINESS_DAYS",
     "CAMPAIGNS",
     "CAMPAIGN_PROFIT",
+    "CAMPAIGN_SAVINGS",
     "CAPACITY_USE",
     "CHURN_CALIBRATION",
     "CHURN_GAIN",
@@ -124,6 +127,7 @@ __all__ = [
     "SEGMENTS",
     "SPEND_FIT",
     "SUMMARY",
+    "SURVIVAL_CALIBRATION",
     "TABLE_SCORES",
     "TABLE_SCORE_VALUES",
     "TIERS",

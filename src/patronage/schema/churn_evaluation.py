@@ -93,6 +93,41 @@ CAMPAIGN_PROFIT = TableSchema(
     ),
 )
 
+CAMPAIGN_SAVINGS = TableSchema(
+    "campaign_savings",
+    (
+        Column(
+            "model", "string", "", False, "By whose probabilities it is decided, for each customer, what costs less."
+        ),
+        Column("n_contacted", "long", "customers", False, "Customers whom it contacts."),
+        Column("cost", "double", "money", False, "Of these decisions, knowing who left."),
+        Column("cost_of_nobody", "double", "money", False, "Of contacting nobody."),
+        Column("cost_of_everybody", "double", "money", False, "Of contacting everybody."),
+        Column(
+            "savings", "double", "share", True, "Saved of the cheaper of the two; missing where that costs nothing."
+        ),
+        Column("savings_low", "double", "share", True, "Lower end of its interval; missing without resamples."),
+        Column("savings_high", "double", "share", True, "Upper end of it."),
+        Column("difference", "double", "share", True, "Savings of the first model less these; missing for itself."),
+        Column("difference_low", "double", "share", True, "Lower end of its interval."),
+        Column("difference_high", "double", "share", True, "Upper end of it."),
+    ),
+)
+
+SURVIVAL_CALIBRATION = TableSchema(
+    "survival_calibration",
+    (
+        Column("model", "string", "", False, "Whose curves."),
+        Column("days", "long", "days", False, "After the day from which they look ahead."),
+        Column("group", "long", "", False, "Tenth by predicted chance, 1 the lowest; 0 is everybody."),
+        Column("n_customers", "long", "customers", False, "In the group."),
+        Column("predicted", "double", "probability", False, "Mean predicted chance of staying so long."),
+        Column("observed", "double", "share", True, "Share that stayed, by Kaplan and Meier."),
+        Column("observed_low", "double", "share", True, "Lower end of its 95 % interval (Greenwood)."),
+        Column("observed_high", "double", "share", True, "Upper end of it."),
+    ),
+)
+
 LEAKS = TableSchema(
     "leaks",
     (

@@ -83,8 +83,16 @@ COHORT_CURVES = TableSchema(
         Column("age_days", "double", "days", False, "End of the period, from the first purchase."),
         Column("n_customers", "long", "customers", False, "Customers of the group."),
         Column("observed_share", "double", "share", False, "Customers observed for all of the period."),
-        Column("retention_actual", "double", "share", True, "Of these, who bought in it; missing without any."),
-        Column("retention", "double", "share", False, "Of all, who bought in it or are expected to."),
+        Column(
+            "retention_actual",
+            "double",
+            "share",
+            True,
+            "Of these, who bought or had a contract in it; missing without any.",
+        ),
+        Column(
+            "retention", "double", "share", False, "Of all, who bought or had a contract in it, or are expected to."
+        ),
         Column("cumulative_actual", "double", "money", True, "Profit per customer so far, of those observed."),
         Column("cumulative_profit", "double", "money", False, "Of all, what came and what is expected."),
         Column("cumulative_low", "double", "money", False, "Lower end of its bootstrap interval."),

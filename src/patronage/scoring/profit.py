@@ -17,11 +17,12 @@ from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.schema.value import SCORE_PROFIT
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.basis import money_basis
-from patronage.value.lifetime_profit import ProfitTerms, fit_profit, future_profit
+from patronage.value.lifetime_profit import fit_profit, future_profit
 from patronage.value.periods import Period
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit import customer_profit
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_terms import ProfitTerms
 from patronage.value.statement.knowledge import SEGMENT, Bundled
 from patronage.value.whale import LAST, TOP, tier_sizes
 

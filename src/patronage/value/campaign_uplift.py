@@ -6,11 +6,12 @@ those chosen and not treated, within a window,
 
 .. math:: \text{incremental} = \sum_w n_w^{\text{treated}} \, (\bar y_w^{\text{treated}} - \bar y_w^{\text{control}}),
 
-and its share of all purchase days after the first is what the future lacks without campaigns. Waves without a control
-group tell nothing and count as without effect. The estimate is unbiased where the treated were drawn at random.
+and its share of all purchase days after the first is what the future lacks without campaigns
+(`ProfitTerms.purchases_lost`). Waves without a control group tell nothing and count as without effect. The estimate is
+unbiased where the treated were drawn at random. What campaigns do to leaving is not in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -22,6 +23,7 @@ from ibis import _
 from patronage.errors import ConfigError, InputError
 from patronage.ledger.purchases import purchase_days
 from patronage.ledger.tables import LedgerTables, business_day
+from patronage.value.profit_terms import ProfitTerms
 
 WINDOW_DAYS = 60
 """Days after a wave in which its effect is looked for."""
@@ -82,14 +84,17 @@ def campaign_uplift(tables: LedgerTables, as_of: date, window_days: int = WINDOW
     return CampaignUplift(added / repeats, error / repeats, len(both))
 
 
-def without_campaigns(frame: pd.DataFrame, uplift: CampaignUplift) -> pd.DataFrame:
-    """A frame of `profit_facts` whose margins of a purchase are less by what campaigns caused of purchases.
+def without_campaigns(terms: ProfitTerms, uplift: CampaignUplift, ending: float = 1.0) -> ProfitTerms:
+    """Terms of a future in which campaigns end, and with them the purchases that they caused.
 
-    Fewer purchases at the same margin and as many at a smaller one are the same money, so purchase models stay as they
-    are. What campaigns do to leaving is not in it.
+    Parameters
+    ----------
+    terms : ProfitTerms
+    uplift : CampaignUplift
+    ending : float
+        Share of the campaigns that end, 0 to 1.
     """
-    kept = 1 - uplift.share
-    return frame.assign(margin_mean=frame["margin_mean"] * kept, margin_scatter=frame["margin_scatter"] * kept**2)
+    return replace(terms, purchases_lost=ending * uplift.share, purchases_lost_error=ending * uplift.standard_error)
 
 
 def _waves(campaigns: Any, bought: Any, as_of: date, window_days: int) -> pd.DataFrame:

@@ -10,32 +10,27 @@ like with other customers. The interval takes the model for certain.
 """
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
-from ibis import _
 
 from patronage.errors import ConfigError
-from patronage.ledger.purchases import MONEY, netting_day
-from patronage.ledger.tables import LedgerTables, business_day
 from patronage.models.base import required_columns
+from patronage.models.contract.seen import tenures_of
 from patronage.models.uncertainty import checked_rng, checked_size, quantiles_of
 from patronage.runtime.histories import FloatArray, IndexArray
-from patronage.runtime.time_unit import DAYS_PER_YEAR
+from patronage.value.age_path import expected_buyers, expected_by_age, expected_payers
 from patronage.value.calendar import DAYS_PER_MONTH
+from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.futures import group_codes
-from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
-from patronage.value.profit_draws import ProfitOutlook
-from patronage.value.profit_facts import line_margin
+from patronage.value.lifetime_profit import ProfitModel
+from patronage.value.profit_terms import ProfitTerms
+
+ROUNDING = 1e-9
 
 BLOCKS = 100
 """Blocks of customers in a group that the bootstrap draws."""
-
-RETENTION_FUTURES = 20
-"""Futures that expected retention is the mean of."""
 
 
 @dataclass(frozen=True)
@@ -103,71 +98,9 @@ class AgeFlows:
         return np.asarray(np.einsum("sgb,gbk->sgk", weights, both) / counts[:, :, None], dtype=np.float64)
 
 
-def profit_cells(tables: LedgerTables, as_of: date, period_days: float = DAYS_PER_MONTH, **margin: Any) -> pd.DataFrame:
-    """Profit of every customer in every age period up to a date; only cells in which anything happened.
-
-    Parameters
-    ----------
-    tables : LedgerTables
-    as_of : date
-    period_days : float
-    **margin
-        assumed_margin_rate and cost_by_channel, as for `profit_facts`.
-
-    Returns
-    -------
-    DataFrame
-        customer_id, age (period, 0 and above), profit (margin less contacts and campaigns, in money) and bought
-        (whether there was a purchase). What happened before the first purchase is of age 0.
-    """
-    until = ibis.date(as_of.isoformat())
-    sold = tables.transactions.filter(business_day(tables.transactions) <= until)
-    lines = sold.select(
-        "customer_id",
-        day=netting_day(sold),
-        amount=sold.amount.cast(MONEY),
-        profit=line_margin(sold, margin.get("assumed_margin_rate"), {}),
-    )
-    days = lines.group_by("customer_id", "day").aggregate(profit=_.profit.sum(), largest=_.amount.max())
-    days = days.mutate(bought=(_.largest >= 0).cast("int64")).drop("largest")
-    first = days.filter(_.bought == 1).group_by("customer_id").aggregate(first_day=_.day.min())
-    parts = [days, *_costs(tables, until, margin.get("cost_by_channel") or {})]
-    flows = (
-        ibis.union(*(part.select("customer_id", "day", "profit", "bought") for part in parts)) if parts[1:] else days
-    )
-    dated = flows.inner_join(first, "customer_id")
-    length = float(period_days)
-    dated = dated.mutate(age=(_.day.delta(_.first_day, unit="day").cast("float64") / length).floor().cast("int64"))
-    cells = dated.mutate(age=ibis.greatest(_.age, 0)).group_by("customer_id", "age")
-    table = cells.aggregate(profit=_.profit.sum().cast("float64"), bought=_.bought.max())
-    frame: pd.DataFrame = table.order_by("customer_id", "age").execute()
-    return frame
-
-
-def _costs(tables: LedgerTables, until: Any, by_channel: dict[str, float]) -> list[Any]:
-    """Costs of contacts and campaigns by customer and day, as negative profit."""
-    parts = []
-    for name in ("contacts", "campaigns"):
-        facts = getattr(tables, name)
-        if facts is None:
-            continue
-        rows = facts.filter(business_day(facts) <= until)
-        if "cost" in facts.columns:
-            cost = rows.cost.cast(MONEY).fill_null(ibis.literal("0").cast(MONEY))
-        elif name == "contacts" and by_channel:
-            known = [(rows.channel == one, ibis.literal(str(each)).cast(MONEY)) for one, each in by_channel.items()]
-            cost = ibis.cases(*known, else_=ibis.literal("0").cast(MONEY))
-        else:
-            continue
-        zero = ibis.literal(0, type="int64")
-        each = rows.select("customer_id", day=business_day(rows), profit=-cost)
-        parts.append(each.group_by("customer_id", "day").aggregate(profit=_.profit.sum()).mutate(bought=zero))
-    return parts
-
-
 def age_flows(
     cells: pd.DataFrame,
-    model: ProfitModel,
+    model: ProfitModel | ContractProfitModel,
     frame: pd.DataFrame,
     groups: Any,
     n_periods: int,
@@ -182,9 +115,9 @@ def age_flows(
     ----------
     cells : DataFrame
         From `profit_cells`, with the same period.
-    model : ProfitModel
+    model : ProfitModel or ContractProfitModel
     frame : DataFrame
-        The customers, as for `future_profit`, with acquisition_cost.
+        The customers, as for `future_profit` or `contract_profit`, with T and acquisition_cost.
     groups : array-like, shape (n,)
         Name of each customer's group: cohort, channel, campaign.
     n_periods : int
@@ -219,15 +152,25 @@ def age_flows(
     known = row >= 0
     row, at = row[known], cells["age"].to_numpy(np.int64)[known]
     profit = cells["profit"].to_numpy(np.float64)[known]
-    bought = cells["bought"].to_numpy(np.float64)[known]
     whole = at < np.floor(age)[row]
+    if isinstance(model, ContractProfitModel):
+        buyer, bought_at = _under_contract(model, frame, age, period_days)
+    else:
+        some = cells["bought"].to_numpy(np.float64)[known] > 0
+        buyer, bought_at = row[some], at[some]
+    bought, earlier = np.ones(len(buyer)), bought_at < np.floor(age)[buyer]
     everyone = np.arange(len(frame))
     reached = [spread(everyone, np.full(len(frame), k), (np.floor(age) > k).astype(float)) for k in range(n_periods)]
     cost = frame["acquisition_cost"].fillna(0.0).to_numpy(np.float64)
     now = np.zeros(len(frame), dtype=bool)
-    now[row[(at == np.floor(age)[row]) & (bought > 0)]] = True
+    now[buyer[bought_at == np.floor(age)[buyer]]] = True
     own = ProfitTerms(0.0, 0.0) if terms is None else terms
-    to_come = _expected_profit(model, frame, own, age, n_periods, period_days)
+    to_come = expected_by_age(model, frame, own, age, n_periods, period_days)
+    asked = (frame, own, age, now, n_periods, period_days, spread)
+    if isinstance(model, ContractProfitModel):
+        buyers = expected_payers(model, *asked)
+    else:
+        buyers = expected_buyers(model, *asked, rng)
     ages = np.arange(n_periods)
     return AgeFlows(
         groups=tuple(names),
@@ -236,12 +179,24 @@ def age_flows(
         cost=np.bincount(place, cost, minlength=shape[0] * BLOCKS).astype(np.float64).reshape(shape),
         observed=np.sum(reached, axis=0),
         profit=spread(row, at, profit),
-        bought=spread(row, at, bought),
+        bought=spread(buyer, bought_at, bought),
         profit_of_observed=spread(row[whole], at[whole], profit[whole]),
-        bought_of_observed=spread(row[whole], at[whole], bought[whole]),
+        bought_of_observed=spread(buyer[earlier], bought_at[earlier], bought[earlier]),
         profit_to_come=np.sum([spread(everyone, np.full(len(frame), k), to_come[:, k]) for k in ages], axis=0),
-        buyers_to_come=_expected_buyers(model, frame, own, age, now, n_periods, period_days, spread, rng),
+        buyers_to_come=buyers,
     )
+
+
+def _under_contract(
+    model: ContractProfitModel, frame: pd.DataFrame, age: FloatArray, period_days: float
+) -> tuple[IndexArray, IndexArray]:
+    """Customers and age periods up to now in which they were under contract, whenever in these they paid."""
+    tenures = tenures_of(frame)
+    lasted = (tenures.tenure + ~tenures.churned) * model.period_days / period_days
+    periods = np.minimum(np.ceil(lasted - ROUNDING), np.floor(age) + 1).astype(np.intp)
+    buyer = np.repeat(np.arange(len(frame)), periods)
+    first = np.cumsum(periods) - periods
+    return buyer, np.arange(len(buyer)) - first[buyer]
 
 
 def cohort_curves(flows: AgeFlows, level: float = 0.9, size: int = 400, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -281,50 +236,3 @@ def cohort_curves(flows: AgeFlows, level: float = 0.9, size: int = 400, *, rng: 
         "cumulative_high": high,
     }
     return pd.DataFrame({name: np.ravel(values) for name, values in table.items()})
-
-
-def profit_path(model: ProfitModel, frame: pd.DataFrame, terms: ProfitTerms, ends_days: FloatArray) -> FloatArray:
-    """Expected profit within each of several horizons, shape (n, m), undiscounted."""
-    own = [ProfitTerms(float(end), 0.0, terms.cost_per_purchase, terms.retention_cost_yearly) for end in ends_days]
-    return np.column_stack([future_profit(model, frame, one)["future_profit"] for one in own])
-
-
-def _expected_profit(
-    model: ProfitModel, frame: pd.DataFrame, terms: ProfitTerms, age: FloatArray, n_periods: int, period_days: float
-) -> FloatArray:
-    """Expected profit after the as-of date in each age period, shape (n, n_periods)."""
-    ahead = int(np.ceil(n_periods - age.min(initial=n_periods))) + 1
-    path = profit_path(model, frame, terms, period_days * np.arange(max(ahead, 1) + 1.0))
-    until = np.zeros((len(frame), n_periods + 1))
-    rows = np.arange(len(frame))
-    for k in range(n_periods + 1):
-        place = np.clip(k - age, 0.0, path.shape[1] - 1.0)
-        below = np.minimum(np.floor(place).astype(np.intp), path.shape[1] - 2)
-        until[:, k] = path[rows, below] + (place - below) * (path[rows, below + 1] - path[rows, below])
-    return np.diff(until, axis=1)
-
-
-def _expected_buyers(
-    model: ProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    age: FloatArray,
-    bought_now: Any,
-    n_periods: int,
-    period_days: float,
-    spread: Any,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Expected customers who buy after the as-of date in each age period, and had not bought in it before."""
-    horizon = max(n_periods - float(age.min(initial=n_periods)), 0.0) * period_days
-    years = max(horizon, period_days) / DAYS_PER_YEAR
-    own = ProfitTerms(years * DAYS_PER_YEAR, 0.0, terms.cost_per_purchase, terms.retention_cost_yearly)
-    outlook = ProfitOutlook.of(model, frame, own, parameter_uncertainty=False)
-    total = 0.0
-    for drawn in outlook.draw_parameters(RETENTION_FUTURES, checked_rng(rng)):
-        owner, time = outlook.draw_lives(drawn, rng).times(rng)
-        at = np.floor(age[owner] + time * model.time_unit.days / period_days).astype(np.intp)
-        kept = ~(bought_now[owner] & (at == np.floor(age[owner]))) & (at < n_periods)
-        cells = np.unique(owner[kept] * n_periods + at[kept])
-        total = total + spread(cells // n_periods, cells % n_periods, np.ones(len(cells)))
-    return np.asarray(total / RETENTION_FUTURES, dtype=np.float64)

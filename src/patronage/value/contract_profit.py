@@ -12,8 +12,8 @@ for; the period that runs now is paid for. Margins, contact rates and costs are 
 (`margin_model`, `contact_rates`), the time for which customers were there being known.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,16 +25,14 @@ from patronage.runtime.contract.model import ContractParams
 from patronage.runtime.contract.tenures import Tenures
 from patronage.runtime.histories import FloatArray, IndexArray, refuse_rows
 from patronage.runtime.purchase.model import MOST_DISCOUNTED
-from patronage.runtime.purchase.time_alive import Weights, even_weights
-from patronage.runtime.time_unit import DAYS_PER_YEAR
+from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
 from patronage.value.calendar import DAYS_PER_MONTH
-from patronage.value.contact_rates import Contacted, ContactRates, FittedRates, fit_contact_rates
-from patronage.value.futures import customer_intervals, group_intervals
-from patronage.value.lifetime_profit import EVERYONE, ProfitTerms, Seen, segment_codes, segment_names
-from patronage.value.margin_model import AmountModel, Amounts, FittedAmounts, fit_amounts
+from patronage.value.contact_rates import Contacted, FittedRates, fit_contact_rates
+from patronage.value.margin_model import Amounts, FittedAmounts, fit_amounts
+from patronage.value.profit_seen import CONTACT_COLUMNS, EVERYONE, Seen, segment_codes, segment_names
+from patronage.value.profit_terms import ProfitTerms
 
 PAYMENT_COLUMNS = ("payments", "margin_mean", "margin_scatter")
-CONTACT_COLUMNS = ("contacts", "contact_cost_mean", "contact_cost_scatter")
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class ContractProfitModel:
         From one renewal to the next.
     segments : tuple of str
     segment_column : str or None
+    time_unit : TimeUnit
+        Of T in a frame, where age is asked for; contracts themselves are counted in periods.
     """
 
     contract: ContractModel
@@ -64,6 +64,7 @@ class ContractProfitModel:
     period_days: float = DAYS_PER_MONTH
     segments: tuple[str, ...] = (EVERYONE,)
     segment_column: str | None = None
+    time_unit: TimeUnit = TimeUnit.WEEK
 
     def seen(self, frame: pd.DataFrame) -> Seen:
         """What a frame tells of margins and contacts of its customers."""
@@ -160,7 +161,7 @@ def contract_profit(model: ContractProfitModel, frame: pd.DataFrame, terms: Prof
         The columns of `schema.equity.FUTURE_PROFIT`, purchases being payments; customers who churned are worth 0.
     """
     tenures, seen = tenures_of(frame), model.seen(frame)
-    schedule = Schedule.of(_wait(frame), terms, model.period_days)
+    schedule = Schedule.of(wait_of(frame), terms, model.period_days)
     payments, time = _expected(model.contract.to_params().at_rows(frame), tenures, schedule)
     margin = model.margins.model.expected(seen.margins) - terms.cost_per_purchase
     rate = model.contacts.model.expected(seen.contacts)
@@ -183,112 +184,8 @@ def contract_profit(model: ContractProfitModel, frame: pd.DataFrame, terms: Prof
     return pd.DataFrame(table, index=frame.index)
 
 
-@dataclass(frozen=True)
-class ContractOutlook:
-    """Customers under contract, and what their future profit is drawn from; see `futures.Futures`."""
-
-    model: ContractProfitModel
-    tenures: Tenures
-    encoded: FloatArray
-    seen: Seen
-    schedule: Schedule
-    terms: ProfitTerms
-    parameter_uncertainty: bool = True
-
-    @classmethod
-    def of(
-        cls,
-        model: ContractProfitModel,
-        frame: pd.DataFrame,
-        terms: ProfitTerms,
-        parameter_uncertainty: bool = True,
-    ) -> "ContractOutlook":
-        """The outlook of the customers in a frame."""
-        schedule = Schedule.of(_wait(frame), terms, model.period_days)
-        encoded = model.contract._encoded_rows(frame, len(frame))
-        return cls(model, tenures_of(frame), encoded, model.seen(frame), schedule, terms, parameter_uncertainty)
-
-    def __len__(self) -> int:
-        return len(self.tenures)
-
-    def take(self, rows: IndexArray) -> Self:
-        """The outlook of some customers."""
-        return replace(
-            self,
-            tenures=self.tenures.take(rows),
-            encoded=self.encoded[rows],
-            seen=self.seen.take(rows),
-            schedule=self.schedule.take(rows),
-        )
-
-    def draw_parameters(self, size: int, rng: np.random.Generator) -> list[Any]:
-        """Random values of everything that was estimated."""
-        model, costs = self.model, self.model.contact_costs
-        renewals = model.contract._drawn_parameters(size, rng, self.parameter_uncertainty)
-        if not self.parameter_uncertainty:
-            known = (model.margins.model, model.contacts.model, costs.model if costs else None)
-            return [(row, *known) for row in renewals]
-        margins, rates = model.margins.draw_models(size, rng), model.contacts.draw_models(size, rng)
-        own_costs = costs.draw_models(size, rng) if costs else [None] * size
-        return list(zip(renewals, margins, rates, own_costs, strict=True))
-
-    def draw(
-        self, drawn: tuple[FloatArray, AmountModel, ContactRates, AmountModel | None], rng: np.random.Generator
-    ) -> FloatArray:
-        """Profit of every customer in one future, in money of the as-of date, shape (n,)."""
-        renewals, margins, contacts, costs = drawn
-        params, schedule = self.model.contract._params_of(renewals, self.encoded), self.schedule
-        most = int(schedule.due.max(initial=0))
-        made = np.minimum(params.draw(self.tenures, most, 1, rng)[0], schedule.due)
-        total = _payments(made, schedule, 1)
-        weights = Weights(total, _payments(made, schedule, 2), np.zeros(len(self)))
-        profit = margins.draw(self.seen.margins, weights, rng) - self.terms.cost_per_purchase * total
-        time = np.where(self.tenures.churned, 0.0, np.minimum(schedule.wait + made, schedule.horizon))
-        yearly = self.terms.retention_cost_yearly * self.model.period_days / DAYS_PER_YEAR
-        profit -= yearly * schedule.lasting(time)
-        if costs is not None:
-            number = contacts.draw(self.seen.contacts, time, rng)
-            spent = costs.draw(self.seen.contact_costs, even_weights(number, time, schedule.rate), rng)
-            # A normal variate may fall below 0, which a cost does not.
-            profit -= np.maximum(spent, 0.0)
-        return profit
-
-
-def contract_profit_interval(
-    model: ContractProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Interval in which the future profit of each customer will lie; see `profit_draws.profit_interval`."""
-    outlook = ContractOutlook.of(model, frame, terms, parameter_uncertainty)
-    low, high, loss = customer_intervals(outlook, level, size, rng)
-    expected = contract_profit(model, frame, terms)["future_profit"]
-    return pd.DataFrame({"expected": expected, "low": low, "high": high, "loss_probability": loss}, index=frame.index)
-
-
-def group_contract_profit_interval(
-    model: ContractProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    groups: Any = None,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Intervals of the future profit of groups of customers; see `profit_draws.group_profit_interval`."""
-    outlook = ContractOutlook.of(model, frame, terms, parameter_uncertainty)
-    expected = contract_profit(model, frame, terms)["future_profit"].to_numpy()
-    return group_intervals(outlook, expected, groups, level, size, rng)
-
-
-def _wait(frame: pd.DataFrame) -> FloatArray:
+def wait_of(frame: pd.DataFrame) -> FloatArray:
+    """Periods until the next renewal, 0 to 1, shape (n,)."""
     (column,) = required_columns(frame, ("next_renewal_in",))
     wait = np.asarray(column, dtype=np.float64)
     refuse_rows({"next_renewal_in not 0 to 1 periods": ~((wait >= 0) & (wait <= 1))}, "contracts", list(frame.index))
@@ -299,7 +196,7 @@ def _seen(frame: pd.DataFrame, segment: IndexArray) -> Seen:
     """Margins of payments and contacts; customers were there until their next renewal, less what is still to come."""
     tenures = tenures_of(frame)
     columns = [np.asarray(one, dtype=np.float64) for one in required_columns(frame, PAYMENT_COLUMNS + CONTACT_COLUMNS)]
-    there = np.where(tenures.churned, tenures.tenure, tenures.tenure + 1 - _wait(frame))
+    there = np.where(tenures.churned, tenures.tenure, tenures.tenure + 1 - wait_of(frame))
     observed = np.where(columns[3] > 0, np.maximum(there, 1e-3), there)
     return Seen(
         Amounts.checked(columns[0], columns[1], columns[2], segment),
@@ -322,11 +219,3 @@ def _expected(params: ContractParams, tenures: Tenures, schedule: Schedule) -> t
     time = schedule.lasting(np.minimum(schedule.wait, schedule.horizon)) + before * schedule.lasting(1.0)
     time = time + (payments - before) * schedule.lasting(last_lasts)
     return payments, np.where(tenures.churned, 0.0, time)
-
-
-def _payments(made: FloatArray, schedule: Schedule, power: int) -> FloatArray:
-    """Sum of the discount factors, to a power, of so many payments."""
-    rate = power * schedule.rate
-    if rate == 0:
-        return made
-    return np.asarray(np.exp(-rate * schedule.wait) * np.expm1(-rate * made) / np.expm1(-rate), dtype=np.float64)

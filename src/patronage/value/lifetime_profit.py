@@ -16,91 +16,32 @@ model is given. Margins are modelled directly: a margin rate times spend could n
 Where no purchase was ever made at a loss, as revenue and shares of it never are, drawn futures hold no loss by margin
 either (`margin_model`).
 
-What is not in it: a silence of contacts says nothing of having left here, only one of purchases does; and seasons, as
-far as the horizon holds not all of a year.
+Who is still there is told by purchases and contacts together (`presence`). What is not in it: that unhappy customers
+leave sooner, as far as their purchases do not show it; and seasons, as far as the horizon holds not all of a year.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from patronage.errors import ConfigError, InputError
-from patronage.models.base import histories_of, required_columns
+from patronage.models.base import histories_of
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.runtime.histories import FloatArray, Histories, IndexArray
+from patronage.runtime.purchase.lifetime import IndependentLifetimeParams
 from patronage.runtime.purchase.model import PurchaseParams
-from patronage.runtime.purchase.time_alive import effective_horizon, expected_time_alive, time_if_left
+from patronage.runtime.purchase.time_alive import expected_time_alive
 from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
-from patronage.value.calendar import checked_rate
-from patronage.value.contact_rates import Contacted, ContactRates, FittedRates, fit_contact_rates
-from patronage.value.margin_model import AmountModel, Amounts, FittedAmounts, fit_amounts
+from patronage.value.contact_fit import fit_contacts
+from patronage.value.contact_rates import ContactRates, FittedRates
+from patronage.value.margin_model import AmountModel, FittedAmounts, fit_amounts
+from patronage.value.presence import Leaving, Touch, hastened, presence_of, tells_presence
+from patronage.value.profit_seen import EVERYONE, Seen, numbers_of, seen_of, segment_codes, segment_names
+from patronage.value.profit_terms import ProfitTerms
 
-EVERYONE = "all"
-"""Name of the segment where there is only one."""
-
-CONTACT_COLUMNS = ("contacts", "contact_cost_mean", "contact_cost_scatter")
-MARGIN_COLUMNS = ("purchase_days", "margin_mean", "margin_scatter")
 LOWEST = "margin_lowest"
-
-
-@dataclass(frozen=True)
-class ProfitTerms:
-    """Until when profit counts, what it is worth today, and costs that no table holds.
-
-    Attributes
-    ----------
-    horizon_days : float or None
-        How far to look ahead; 365.25 is a year. None is all the future, which needs a discount rate above 0.
-    discount_rate_yearly : float
-        0.1: money a year from now is worth 1 / 1.1 today.
-    cost_per_purchase : float
-        Money that each purchase day costs beside its goods: picking, delivery, payment.
-    retention_cost_yearly : float
-        Money that is spent in a year on keeping a customer who is there.
-    """
-
-    horizon_days: float | None = DAYS_PER_YEAR
-    discount_rate_yearly: float = 0.1
-    cost_per_purchase: float = 0.0
-    retention_cost_yearly: float = 0.0
-
-    def __post_init__(self) -> None:
-        problems = []
-        checked_rate(self.discount_rate_yearly)
-        if self.horizon_days is None and self.discount_rate_yearly == 0:
-            problems.append("without a horizon discount_rate_yearly must be above 0")
-        if self.horizon_days is not None and not 0 <= self.horizon_days < np.inf:
-            problems.append(f"horizon_days must be a finite number of days, 0 and above; got {self.horizon_days}")
-        costs = {"cost_per_purchase": self.cost_per_purchase, "retention_cost_yearly": self.retention_cost_yearly}
-        problems += [
-            f"{name} must be a finite amount of money; got {cost}"
-            for name, cost in costs.items()
-            if not np.isfinite(cost)
-        ]
-        if problems:
-            raise ConfigError("; ".join(problems) + ".")
-
-    def in_unit(self, time_unit: TimeUnit, discrete: bool = False) -> "UnitTerms":
-        """The terms in a model's time unit; models that count periods look ahead for whole ones."""
-        rate = time_unit.continuous_rate(self.discount_rate_yearly)
-        horizon = None if self.horizon_days is None else time_unit.from_days(float(self.horizon_days))
-        end = effective_horizon(rate, horizon)
-        retention = self.retention_cost_yearly * time_unit.days / DAYS_PER_YEAR
-        return UnitTerms(float(np.ceil(end)) if discrete else end, rate, self.cost_per_purchase, retention)
-
-
-@dataclass(frozen=True)
-class UnitTerms:
-    """`ProfitTerms` in the time unit of a model: horizon, continuous discount rate, costs of a purchase and of time."""
-
-    horizon: float
-    rate: float
-    cost_per_purchase: float
-    retention_cost: float
 
 
 @dataclass(frozen=True)
@@ -118,6 +59,8 @@ class ProfitModel:
     contact_costs : FittedAmounts or None
         Cost of a contact; None where there are no contacts.
     time_unit : TimeUnit
+    leaving : Leaving
+        How the hazard of leaving goes with contacts.
     segments : tuple of str
         Names of the segments that customers are drawn towards.
     segment_column : str or None
@@ -129,86 +72,53 @@ class ProfitModel:
     contacts: FittedRates
     contact_costs: FittedAmounts | None
     time_unit: TimeUnit
+    leaving: Leaving = field(default_factory=Leaving)
     segments: tuple[str, ...] = (EVERYONE,)
     segment_column: str | None = None
 
-    def seen(self, frame: pd.DataFrame) -> "Seen":
+    def seen(self, frame: pd.DataFrame) -> Seen:
         """What a frame tells of margins and contacts of its customers."""
         return seen_of(frame, segment_codes(frame, self.segment_column, self.segments), self.time_unit)
 
+    def presence(self, frame: pd.DataFrame, seen: Seen) -> "Present":
+        """Who is there, and how long customers stay, by their purchases and contacts; see `presence`.
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Margins, contacts and costs of contacts of n customers."""
+        Without the column last_contact purchases alone tell.
+        """
+        params, n = self.purchase.to_params().at_rows(frame), len(frame)
+        if "last_contact" not in frame or not isinstance(params, IndependentLifetimeParams) or not self.touched:
+            return Present(None, np.ones(n), np.zeros(n))
+        touch = Touch.of(frame, seen.contacts)
+        told = presence_of(params, histories_of(frame), touch, self.contacts.model, self.leaving)
+        return Present(told.there, self.leaving.factor(self.contacts.model.expected(seen.contacts)), told.evidence)
 
-    margins: Amounts
-    contacts: Contacted
-    contact_costs: Amounts
-
-    def take(self, index: IndexArray) -> "Seen":
-        """The customers at the positions `index`."""
-        return Seen(self.margins.take(index), self.contacts.take(index), self.contact_costs.take(index))
-
-
-def segment_names(frame: pd.DataFrame, column: str | None) -> tuple[str, ...]:
-    """Names of the segments in a frame, sorted; a missing one is "unknown"."""
-    if column is None:
-        return (EVERYONE,)
-    (names,) = required_columns(frame, (column,))
-    return tuple(sorted(set(_labels(names))))
+    @property
+    def touched(self) -> bool:
+        """Whether there are contacts at all."""
+        return self.contact_costs is not None
 
 
-def segment_codes(frame: pd.DataFrame, column: str | None, segments: Sequence[str]) -> IndexArray:
-    """Position of each customer's segment.
+class Present(NamedTuple):
+    """What contacts tell of n customers in a model of profit.
 
-    Raises
-    ------
-    InputError
-        If the frame lacks the column, or has segments that are not among those known.
+    Attributes
+    ----------
+    there : ndarray of float64, shape (n,), or None
+        Probability to be there; that of the purchase model where contacts tell nothing.
+    factor : ndarray of float64, shape (n,)
+        Hazard of leaving over that of the purchase model.
+    evidence : ndarray of float64, shape (n,)
+        What contacts add to the log odds of having left.
     """
-    if column is None:
-        return np.zeros(len(frame), dtype=np.intp)
-    (names,) = required_columns(frame, (column,))
-    code = pd.Index(list(segments)).get_indexer(pd.Index(_labels(names)))
-    if (code < 0).any():
-        unknown = sorted(set(_labels(names)[code < 0]))
-        message = (
-            f"{(code < 0).sum():,} of {len(code):,} customers are in segments of {column} that the model does not "
-            f"know: {', '.join(unknown[:5])}; it knows {', '.join(segments)}. Fit it again with these customers."
-        )
-        raise InputError(message)
-    return np.asarray(code, dtype=np.intp)
 
+    there: FloatArray | None
+    factor: FloatArray
+    evidence: FloatArray
 
-def _labels(names: pd.Series) -> Any:
-    return names.astype("object").where(names.notna(), "unknown").astype(str).to_numpy(dtype=object)
-
-
-def seen_of(frame: pd.DataFrame, segment: IndexArray, time_unit: TimeUnit) -> Seen:
-    """Take margins and contacts out of a frame of `profit_facts`, checked."""
-    days, margin, margin_scatter = (_numbers(frame, name) for name in MARGIN_COLUMNS)
-    number, cost, cost_scatter = (_numbers(frame, name) for name in CONTACT_COLUMNS)
-    # Who was in touch was there for a day at least, which a customer won today does not show.
-    day = np.where(number > 0, 1 / time_unit.days, 0.0)
-    observed = np.maximum(_by_calendar(frame, histories_of(frame).T), day)
-    return Seen(
-        Amounts.checked(days, margin, margin_scatter, segment),
-        Contacted.checked(number, observed, segment),
-        Amounts.checked(number, cost, cost_scatter, segment),
-    )
-
-
-def _by_calendar(frame: pd.DataFrame, time: FloatArray) -> FloatArray:
-    """Times after the first purchase by the calendar, where those of the frame are by the clock of a season."""
-    if "T_calendar" not in frame:
-        return time
-    stretch = np.divide(frame["T_calendar"], frame["T"], out=np.ones(len(frame)), where=frame["T"] > 0)
-    return np.asarray(time * stretch, dtype=np.float64)
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
-    (column,) = required_columns(frame, (name,))
-    return np.asarray(column, dtype=np.float64)
+    def take(self, rows: IndexArray) -> "Present":
+        """Some of the customers."""
+        there = None if self.there is None else self.there[rows]
+        return Present(there, self.factor[rows], self.evidence[rows])
 
 
 def fit_profit(
@@ -233,33 +143,18 @@ def fit_profit(
     unit = TimeUnit(time_unit)
     seen = seen_of(frame, segment_codes(frame, segment_column, names), unit)
     touched = seen.contacts.number.sum() > 0
+    params, touch = purchase.to_params().at_rows(frame), Touch.of(frame, seen.contacts)
+    contacts, leaving = fit_contacts(params, histories_of(frame), touch, len(names), unit)
     return ProfitModel(
         purchase=purchase,
-        margins=fit_amounts(seen.margins, len(names), never_negative=bool((_numbers(frame, LOWEST) >= 0).all())),
-        contacts=_fit_contacts(purchase, frame, seen.contacts, len(names), unit),
+        margins=fit_amounts(seen.margins, len(names), never_negative=bool((numbers_of(frame, LOWEST) >= 0).all())),
+        contacts=contacts,
         contact_costs=fit_amounts(seen.contact_costs, len(names)) if touched else None,
         time_unit=unit,
+        leaving=leaving,
         segments=names,
         segment_column=segment_column,
     )
-
-
-def _fit_contacts(
-    purchase: PurchaseModel, frame: pd.DataFrame, seen: Contacted, n_segments: int, time_unit: TimeUnit
-) -> FittedRates:
-    """Contact rates of customers each of whom is there or has left.
-
-    Where the purchase model has customers leave at purchases, one-time buyers left on their first day, and a few
-    contacts would be hundreds a year. They are taken to have been there until the last contact; what of their contacts
-    lies on the first day tells no rate, and does not count.
-    """
-    params, histories = purchase.to_params().at_rows(frame), histories_of(frame)
-    alive, left = params.probability_alive(histories), time_if_left(params, histories)
-    touched = np.where(left <= histories.recency, np.minimum(_numbers(frame, "last_contact"), seen.exposure), 0.0)
-    until = np.maximum(_by_calendar(frame, left), touched)
-    gone = np.where(until >= 1 / time_unit.days, 1 - alive, 0.0)
-    both = Contacted(np.tile(seen.number, 2), np.concatenate([seen.exposure, until]), np.tile(seen.segment, 2))
-    return fit_contact_rates(both, n_segments, np.concatenate([alive, gone]))
 
 
 def future_profit(
@@ -282,13 +177,21 @@ def future_profit(
         As described in `schema.equity.FUTURE_PROFIT` (without customer_id), with the index of the frame.
         future_margin less future_service_cost and future_retention_cost is future_profit.
     """
-    params, histories = model.purchase.to_params().at_rows(frame), histories_of(frame)
-    costs = model.contact_costs.model if model.contact_costs else None
-    common = Common(params, model.margins.model, model.contacts.model, costs)
-    table = expected_parts(common, histories, model.seen(frame), terms, model.time_unit)
+    seen = model.seen(frame)
+    table = parts_of(model, frame, terms, seen, model.presence(frame, seen))
     if spend is not None:
         table["revenue_clv"] = table["discounted_purchases"] * spend.expected_spend(frame).to_numpy(np.float64)
     return pd.DataFrame(table, index=frame.index)
+
+
+def parts_of(
+    model: ProfitModel, frame: pd.DataFrame, terms: ProfitTerms, seen: Seen, present: Present
+) -> dict[str, FloatArray]:
+    """Expected profit and its parts by the estimates, for several terms of customers who are looked at once."""
+    params = model.purchase.to_params().at_rows(frame)
+    costs = model.contact_costs.model if model.contact_costs else None
+    common = Common(params, model.margins.model, model.contacts.model, costs)
+    return expected_parts(common, histories_of(frame), seen, terms, model.time_unit, present=present)
 
 
 @dataclass(frozen=True)
@@ -308,6 +211,7 @@ def expected_parts(
     terms: ProfitTerms,
     time_unit: TimeUnit,
     purchases_now: float = 0.0,
+    present: Present | None = None,
 ) -> dict[str, FloatArray]:
     """Expected profit and its parts, for given parameters; see `future_profit`.
 
@@ -320,10 +224,20 @@ def expected_parts(
         As for `future_profit`.
     purchases_now : float
         Purchases that are made at once: 1 for customers who are just being won, whose first one it is.
+    present : Present, optional
+        What contacts tell of who is there and for how long; nothing if not given.
     """
     params, own = common.purchase, terms.in_unit(time_unit, common.purchase.discrete)
-    purchases = params.discounted_purchases(histories, own.rate, own.horizon) + purchases_now
-    time = expected_time_alive(params, histories, own.horizon, own.rate)
+    there = None
+    if present is not None and tells_presence(params):
+        params, there = hastened(params, present.factor), present.there
+    purchases = params.discounted_purchases(histories, own.rate, own.horizon)
+    time, alive = expected_time_alive(params, histories, own.horizon, own.rate), params.probability_alive(histories)
+    if there is not None:
+        # Both are those of customers who are there, times the probability of it.
+        likelier = np.divide(there, alive, out=np.zeros_like(there), where=alive > 0)
+        purchases, time, alive = purchases * likelier, time * likelier, there
+    purchases = purchases * own.kept + purchases_now
     margin = common.margins.expected(seen.margins) - own.cost_per_purchase
     rate = common.contacts.expected(seen.contacts)
     cost = np.zeros(len(histories))
@@ -331,7 +245,7 @@ def expected_parts(
         cost = common.contact_costs.expected(seen.contact_costs)
     years = time_unit.days / DAYS_PER_YEAR
     table = {
-        "probability_alive": params.probability_alive(histories),
+        "probability_alive": alive,
         "discounted_purchases": purchases,
         "margin_per_purchase": margin,
         "discounted_years_alive": time * years,

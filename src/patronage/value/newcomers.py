@@ -14,15 +14,16 @@ import pandas as pd
 from patronage.models.base import histories_of
 from patronage.models.uncertainty import checked_rng, checked_size, quantiles_of
 from patronage.runtime.histories import FloatArray
-from patronage.value.lifetime_profit import Common, ProfitModel, ProfitTerms, expected_parts
+from patronage.value.lifetime_profit import Common, ProfitModel, expected_parts
 from patronage.value.profit_draws import Parameters, ProfitOutlook
+from patronage.value.profit_terms import ProfitTerms
 
 FIRST_PURCHASE = 1.0
 """A newcomer is won with a purchase, which is made at once."""
 
 _NOTHING_SEEN = (
     "frequency", "recency", "T", "purchase_days", "margin_mean", "margin_scatter", "contacts", "contact_cost_mean",
-    "contact_cost_scatter",
+    "contact_cost_scatter", "last_contact",
 )  # fmt: skip
 
 
@@ -93,8 +94,9 @@ class Newcomers:
         return ProfitOutlook.of(self.model, self.frame, terms, parameter_uncertainty, FIRST_PURCHASE)
 
     def _expected(self, common: Common, terms: ProfitTerms) -> FloatArray:
-        seen = self.model.seen(self.frame)
-        parts = expected_parts(common, histories_of(self.frame), seen, terms, self.model.time_unit, FIRST_PURCHASE)
+        seen, unit = self.model.seen(self.frame), self.model.time_unit
+        present = self.model.presence(self.frame, seen)
+        parts = expected_parts(common, histories_of(self.frame), seen, terms, unit, FIRST_PURCHASE, present)
         return parts["future_profit"]
 
 

@@ -27,7 +27,7 @@ from patronage.runtime.histories import FloatArray
 from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
 from patronage.summary.daily_counts import daily_counts
 
-LEAST_DAYS = 2 * DAYS_PER_YEAR
+LEAST_DAYS = 730
 """In less than two years a season cannot be told from customers leaving."""
 
 ROUNDS = 3
@@ -73,6 +73,11 @@ class Season:
         """How busy days are against the mean of a year: f."""
         day = np.asarray(ordinal, dtype=np.float64)
         return self.clock(day + 0.5) - self.clock(day - 0.5)
+
+    @property
+    def extent(self) -> float:
+        """How far the busiest day of the year is above the mean, as a share of it."""
+        return float(self.activity(np.arange(1.0, np.ceil(DAYS_PER_YEAR))).max() - 1)
 
     def horizon_days(self, as_of: date, horizon_days: float) -> float:
         """A horizon in days of the clock."""
@@ -139,15 +144,17 @@ def fit_season(
     if len(days) == 0 or as_of.toordinal() - days[0] < LEAST_DAYS:
         seen = 0 if len(days) == 0 else as_of.toordinal() - int(days[0])
         message = (
-            f"A season takes two years of purchases up to the as-of date, {LEAST_DAYS:.0f} days; there are {seen} up "
+            f"A season takes two years of purchases up to the as-of date, {LEAST_DAYS} days; there are {seen} up "
             f"to {as_of}. Leave the season out."
         )
         raise DateError(message)
     every = np.arange(days[0], as_of.toordinal() + 1.0)
     won, repeats = (_on_each(every, days, counts[name]) for name in ("new_customers", "repeat_purchases"))
     season, unit = Season.none(harmonics), TimeUnit(time_unit)
+    # Covariates tell customers apart, and not the days of a year.
+    alike = type(purchase)() if purchase._plan else purchase.unfitted()
     for _ in range(ROUNDS):
-        model = purchase.unfitted().fit(season.adjusted(frame, as_of, unit))
+        model = alike.unfitted().fit(season.adjusted(frame, as_of, unit))
         expected = _expected_repeats(model, season, every, won, unit)
         season = replace(season, waves=season.waves + _waves(every, repeats, expected, harmonics))
     adjusted = season.adjusted(frame, as_of, unit)

@@ -32,9 +32,10 @@ from patronage.errors import ConfigError, InputError
 from patronage.models.uncertainty import checked_rng, checked_size, quantiles_of
 from patronage.runtime.histories import FloatArray
 from patronage.value.calendar import Periods, worth_today
-from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
+from patronage.value.lifetime_profit import ProfitModel, future_profit
 from patronage.value.newcomers import Newcomers, newcomer_frame
 from patronage.value.profit_draws import ProfitOutlook
+from patronage.value.profit_terms import ProfitTerms
 
 CHANCE_DRAWS = 2_000
 """Random newcomers that the variance of one is computed of."""

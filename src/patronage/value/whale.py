@@ -4,9 +4,7 @@ It rises above 1 as long as customers earn, and falls back to 1 over those who c
 pattern the best 20 % of customers earn 150 to 300 % of the profit, the middle 70 % about break even, and the last 10 %
 lose 50 to 200 % of it [1]_.
 
-A curve of expected values understates how unequal profit is: chance, which makes some customers earn much more than
-expected and others less, is averaged out before customers are ranked. `whale_curve_of_draws` ranks each drawn future
-for itself, and shows both.
+A curve of expected values understates how unequal profit will be; see `whale_draws`.
 
 The Gini coefficient is half the mean absolute difference between customers over their mean. With losses it may exceed
 1, and it means nothing where the total is not above 0. The normalised one [2]_ divides by the largest value that the
@@ -30,7 +28,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from patronage.errors import ConfigError, InputError
-from patronage.models.base import checked_level
 from patronage.runtime.histories import FIRST_EXAMPLES, FloatArray
 from patronage.schema import WHALE_SHARES
 
@@ -39,9 +36,6 @@ TOP, LAST = 0.2, 0.1
 
 USUAL_TOP = (1.5, 3.0)
 """What the top tier usually earns, as shares of the total."""
-
-MEASURES = ("top_share", "middle_share", "last_share", "peak_share", "gini", "gini_normalised")
-"""What of `schema.WHALE_SHARES` is drawn."""
 
 
 def checked_tiers(top: float, last: float) -> tuple[float, float]:
@@ -95,8 +89,8 @@ def whale_curve(profit: ArrayLike, points: int = 100) -> pd.DataFrame:
     [0.0, 0.6, 0.9, 1.1, 1.1, 1.0]
     """
     values = _checked(profit)
-    at = _steps(len(values), points)
-    earned = _cumulative(values)[at]
+    at = steps(len(values), points)
+    earned = cumulative(values)[at]
     total = earned[-1]
     share = earned / total if total > 0 else np.full(len(at), np.nan)
     return pd.DataFrame({"customer_share": at / len(values), "customers": at, "profit": earned, "profit_share": share})
@@ -127,7 +121,7 @@ def whale_shares(profit: ArrayLike, top: float = TOP, last: float = LAST) -> dic
     values = _checked(profit)
     n = len(values)
     n_top, n_last = tier_sizes(n, *checked_tiers(top, last))
-    earned = _cumulative(values)
+    earned = cumulative(values)
     total = float(earned[-1])
     scale = total if total > 0 else np.nan
     ascending = np.sort(values)
@@ -173,60 +167,6 @@ def whale_shares_by(frame: pd.DataFrame, by: str, value: str = "contribution") -
     return found.sort_values(["total", by], ascending=[False, True], ignore_index=True)
 
 
-def whale_curve_of_draws(
-    draws: ArrayLike, expected: ArrayLike | None = None, points: int = 100, level: float = 0.9
-) -> pd.DataFrame:
-    """The whale curve of profit that is not known yet.
-
-    Parameters
-    ----------
-    draws : array-like, shape (size, n)
-        Profits of n customers in each of `size` futures, drawn together.
-    expected : array-like, shape (n,), optional
-        Expected profit of each customer; the mean of the draws if not given.
-    points : int
-        Steps of the curve.
-    level : float
-        Coverage of the interval, between 0 and 1.
-
-    Returns
-    -------
-    DataFrame
-        customer_share; profit_share (mean over the futures, each ranked for itself), low and high (interval of a
-        future); of_expected: the curve of the expected values, which is too flat. Missing where a total is not above 0.
-    """
-    values = _checked_draws(draws)
-    size, n = values.shape
-    at = _steps(n, points)
-    shares = np.empty((size, len(at)))
-    for one in range(size):
-        earned = _cumulative(values[one])[at]
-        shares[one] = earned / earned[-1] if earned[-1] > 0 else np.nan
-    centre = values.mean(axis=0) if expected is None else expected
-    found = pd.DataFrame({"customer_share": at / n, **_over_draws(shares, level)})
-    found["of_expected"] = whale_curve(centre, points)["profit_share"]
-    return found.rename(columns={"mean": "profit_share"})
-
-
-def whale_shares_of_draws(draws: ArrayLike, expected: ArrayLike | None = None, level: float = 0.9) -> pd.DataFrame:
-    """Who will earn what: `whale_shares` of futures that are drawn, each ranked for itself.
-
-    Parameters are those of `whale_curve_of_draws`.
-
-    Returns
-    -------
-    DataFrame
-        One row a measure (top_share, middle_share, last_share, peak_share, gini, gini_normalised): mean, low, high, and
-        of_expected: that of the expected values.
-    """
-    values = _checked_draws(draws)
-    drawn = np.array([[shares[name] for name in MEASURES] for shares in map(whale_shares, values)])
-    centre = whale_shares(values.mean(axis=0) if expected is None else expected)
-    found = pd.DataFrame({"measure": MEASURES, **_over_draws(drawn, level)})
-    found["of_expected"] = [centre[name] for name in MEASURES]
-    return found
-
-
 def pattern_in_words(shares: dict[str, float]) -> str:
     """How the shares compare with the usual pattern.
 
@@ -258,34 +198,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _cumulative(values: FloatArray) -> FloatArray:
+def cumulative(values: FloatArray) -> FloatArray:
     """Profit of the best 0, 1, ..., n customers."""
     earned: FloatArray = np.concatenate([[0.0], np.cumsum(np.sort(values)[::-1])])
     return earned
 
 
-def _steps(n: int, points: int) -> Any:
+def steps(n: int, points: int) -> Any:
+    """Numbers of customers, from 0 to n, at which a curve is told."""
     if points < 1:
         message = f"A curve needs at least one step; got points={points}."
         raise ConfigError(message)
     return np.unique(np.round(np.linspace(0, n, min(points, n) + 1)).astype(int))
-
-
-def _over_draws(values: FloatArray, level: float) -> dict[str, FloatArray]:
-    tail = (1 - checked_level(level)) / 2
-    low, high = np.quantile(values, (tail, 1 - tail), axis=0)
-    return {"mean": values.mean(axis=0), "low": low, "high": high}
-
-
-def _checked_draws(draws: ArrayLike) -> FloatArray:
-    values = np.asarray(draws, dtype=np.float64)
-    if values.ndim != 2 or not values.size:
-        message = (
-            f"Expected futures by customers, shape (size, n), with at least one of each; got shape {values.shape}."
-        )
-        raise InputError(message)
-    _refuse_not_finite(values)
-    return values
 
 
 def _checked(profit: ArrayLike) -> FloatArray:
@@ -293,11 +217,17 @@ def _checked(profit: ArrayLike) -> FloatArray:
     if values.ndim != 1 or not len(values):
         message = f"Expected the profit of at least one customer, shape (n,); got shape {values.shape}."
         raise InputError(message)
-    _refuse_not_finite(values)
+    refuse_not_finite(values)
     return values
 
 
-def _refuse_not_finite(values: FloatArray) -> None:
+def refuse_not_finite(values: FloatArray) -> None:
+    """Refuse profits of customers, in the last dimension, that are missing or infinite.
+
+    Raises
+    ------
+    InputError
+    """
     bad = np.flatnonzero(~np.isfinite(values).reshape(-1, values.shape[-1]).all(axis=0))
     if not len(bad):
         return

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,15 @@ from patronage.ledger.tables import LedgerTables
 from patronage.runtime.histories import FloatArray
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.bridge import EquityBridge, equity_bridge
+from patronage.value.contract_profit import ContractProfitModel, contract_profit
 from patronage.value.equity import customer_equity
-from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit, segment_codes, segment_names
+from patronage.value.lifetime_profit import ProfitModel, future_profit
 from patronage.value.margin_model import FittedAmounts
 from patronage.value.periods import Period
 from patronage.value.profit import customer_profit
+from patronage.value.profit_seen import segment_codes, segment_names
+from patronage.value.profit_terms import ProfitTerms
+from patronage.value.statement.campaigning import Campaigning
 from patronage.value.statement.future import Future, profit_terms
 from patronage.value.statement.groups import Groups
 from patronage.value.statement.knowledge import Bundled, Knowledge, known_on
@@ -27,10 +32,16 @@ class Opening:
     """What was known, and believed, on the first of the two dates."""
 
     known: Knowledge
-    model: ProfitModel
+    model: ProfitModel | ContractProfitModel
     terms: ProfitTerms
     expected: pd.DataFrame
     refitted: bool
+
+    def expects(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What the model of the opening expects of customers as they were seen later."""
+        if isinstance(self.model, ContractProfitModel):
+            return contract_profit(_widened(self.model, self.known, frame), frame, self.terms)
+        return future_profit(_widened(self.model, self.known, frame), frame, self.terms)
 
 
 @dataclass(frozen=True)
@@ -68,23 +79,13 @@ def change_of(
     tables: LedgerTables,
     costs: ActivityCosts,
     future: Future,
-    bundled: Bundled,
+    opening: Opening,
     groups: Groups,
     terms: StatementTerms,
 ) -> Change:
-    """Explain the change of equity since `terms.since`.
-
-    Where the model of the bundle knows facts after that day, a model of the same kind is fitted again to what was known
-    then, so that the opening is what could have been said.
-
-    Raises
-    ------
-    DateError
-        If nobody had bought by the first date.
-    """
+    """Explain the change of equity since `terms.since`, of which the opening is given."""
     assert terms.since is not None
-    opening = _opening(tables, costs, bundled, terms)
-    later = future_profit(_knowing(opening, future.known.frame), future.known.frame, opening.terms)
+    later = opening.expects(future.known.frame)
     between = Period("between", terms.since + timedelta(days=1), terms.as_of)
     table = customer_profit(tables, costs, [between]).to_pandas().set_index("customer_id")
     realised = table["contribution"].astype(np.float64)
@@ -113,7 +114,17 @@ def equity_tables(future: Future, groups: Groups, terms: StatementTerms, basis: 
     return pd.concat([total, *parts], ignore_index=True)
 
 
-def _opening(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms: StatementTerms) -> Opening:
+def opening_of(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms: StatementTerms) -> Opening:
+    """What a model of purchases said on the first date.
+
+    Where the model of the bundle knows facts after that day, a model of the same kind is fitted again to what was known
+    then, so that the opening is what could have been said.
+
+    Raises
+    ------
+    DateError
+        If nobody had bought by the first date.
+    """
     assert terms.since is not None
     known = known_on(tables, costs, terms.since, bundled)
     if known.frame.empty:
@@ -121,9 +132,11 @@ def _opening(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms
             f"Nobody had bought by {terms.since}, where the bridge is to start. Set since to a later day, or null."
         )
         raise DateError(message)
-    refitted = bundled.bundle.as_of > terms.since
+    refitted = bundled.bundle.as_of > terms.since or terms.season is not None
     purchase = bundled.purchase
-    if refitted:
+    if terms.season is not None:
+        known, purchase = known.by_season(purchase, tables, terms.season)
+    elif refitted:
         try:
             purchase = purchase.unfitted().fit(known.frame)
         except FitError as error:
@@ -133,17 +146,20 @@ def _opening(tables: LedgerTables, costs: ActivityCosts, bundled: Bundled, terms
             )
             raise FitError(message) from error
     model = known.fitted(purchase)
-    own = profit_terms(tables, costs, known, terms)
+    own = profit_terms(Campaigning.of(tables, costs, known, terms), terms, known)
     return Opening(known, model, own, future_profit(model, known.frame, own), refitted)
 
 
-def _knowing(opening: Opening, frame: pd.DataFrame) -> ProfitModel:
-    """The model of the opening, in which segments that came later are like the mean customer of that day."""
-    model, column = opening.model, opening.model.segment_column
+Model = TypeVar("Model", ProfitModel, ContractProfitModel)
+
+
+def _widened(model: Model, known: Knowledge, frame: pd.DataFrame) -> Model:
+    """A model of what was known, in which segments that came later are like the mean customer of that day."""
+    column = model.segment_column
     new = tuple(name for name in segment_names(frame, column) if name not in model.segments)
     if not new:
         return model
-    there = np.bincount(segment_codes(opening.known.frame, column, model.segments), minlength=len(model.segments))
+    there = np.bincount(segment_codes(known.frame, column, model.segments), minlength=len(model.segments))
 
     def widened(mean: FloatArray) -> FloatArray:
         return np.append(mean, np.full(len(new), np.average(mean, weights=there)))

@@ -1,7 +1,6 @@
 """The future of a statement: expected profit of every customer, futures drawn of it, and what both say together."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,17 +9,18 @@ from patronage.ledger.tables import LedgerTables
 from patronage.runtime.histories import FloatArray
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.calendar import cohort_of
+from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.drawn import DrawnFutures, number_of_futures
-from patronage.value.lifetime_profit import ProfitModel, ProfitTerms, future_profit
-from patronage.value.priced_facts import campaign_costs
+from patronage.value.lifetime_profit import ProfitModel, future_profit
+from patronage.value.presence import tells_presence
 from patronage.value.profit_draws import profit_futures
+from patronage.value.profit_terms import ProfitTerms
+from patronage.value.statement.campaigning import Campaigning
 from patronage.value.statement.knowledge import Bundled, Knowledge
 from patronage.value.statement.past import Past
 from patronage.value.statement.terms import StatementTerms
-from patronage.value.whale import whale_curve, whale_curve_of_draws, whale_shares, whale_shares_of_draws
-
-YEAR_DAYS = 365
-"""Days of the past that retention cost is taken from."""
+from patronage.value.whale import whale_curve, whale_shares
+from patronage.value.whale_draws import whale_curve_of_draws, whale_shares_of_draws
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,24 @@ class Future:
     Attributes
     ----------
     known : Knowledge
-    model : ProfitModel
+    model : ProfitModel or ContractProfitModel
     terms : ProfitTerms
     expected : DataFrame
         As described in `schema.FUTURE_PROFIT`, indexed by customer_id.
     drawn : DrawnFutures
         Of the same customers.
+    campaigning : Campaigning
+    notes : tuple of str
+        What is worth a word of how it was estimated.
     """
 
     known: Knowledge
-    model: ProfitModel
+    model: ProfitModel | ContractProfitModel
     terms: ProfitTerms
     expected: pd.DataFrame
     drawn: DrawnFutures
+    campaigning: Campaigning
+    notes: tuple[str, ...] = ()
 
     @property
     def profit(self) -> FloatArray:
@@ -65,33 +70,48 @@ def future_of(
     tables: LedgerTables, costs: ActivityCosts, known: Knowledge, bundled: Bundled, terms: StatementTerms
 ) -> Future:
     """Estimate the future of every customer who has bought by the as-of date."""
-    own = profit_terms(tables, costs, known, terms)
-    model = known.fitted(bundled.purchase)
+    known, purchase = known.by_season(bundled.purchase, tables, terms.season)
+    campaigning = Campaigning.of(tables, costs, known, terms)
+    own = profit_terms(campaigning, terms, known)
+    model = known.fitted(purchase)
     expected = future_profit(model, known.frame, own, bundled.spend)
     rng = np.random.default_rng([terms.seed, 1])
     size = number_of_futures(terms.futures, len(known.frame))
     futures = profit_futures(model, known.frame, own, size, rng, parameter_uncertainty=bundled.uncertain)
-    return Future(known, model, own, expected, DrawnFutures.of(futures))
+    notes = _notes(known, model, bundled, terms)
+    return Future(known, model, own, expected, DrawnFutures.of(futures), campaigning, notes)
 
 
-def profit_terms(tables: LedgerTables, costs: ActivityCosts, known: Knowledge, terms: StatementTerms) -> ProfitTerms:
-    """The terms of future profit; retention cost as in the last year where none is stated."""
-    retention = terms.retention_cost_yearly
-    if retention is None:
-        retention = last_retention_cost(tables, costs, known)
-    return ProfitTerms(terms.horizon_days, terms.discount_rate_yearly, terms.cost_per_purchase, retention)
+def _notes(known: Knowledge, model: ProfitModel, bundled: Bundled, terms: StatementTerms) -> tuple[str, ...]:
+    notes = []
+    if model.touched and not tells_presence(model.purchase.to_params().at_rows(known.frame)):
+        notes.append(
+            f"By {bundled.bundle.purchase.title} customers leave at purchases only, so contacts cannot tell who is "
+            "still there, and what contacts will cost rests on who is taken to be; purchase=pareto_nbd lets them tell."
+        )
+    if not bundled.uncertain:
+        notes.append(
+            "The model stores no covariance of its parameters: intervals hold chance, not what the fit left open."
+        )
+    if known.season is not None:
+        notes.append(
+            f"The purchase model was fitted again to what is known by {terms.as_of}, with a season: its busiest day is "
+            f"{known.season.extent:.0%} above the mean of the year."
+        )
+    elif bundled.bundle.as_of < terms.as_of:
+        notes.append(
+            f"The purchase model knows facts up to {bundled.bundle.as_of} only; train again to use all of them."
+        )
+    return tuple(notes)
 
 
-def last_retention_cost(tables: LedgerTables, costs: ActivityCosts, known: Knowledge) -> float:
-    """What campaigns cost in the last year, for each customer who is expected to be there at the end of it."""
-    facts = campaign_costs(tables, costs)
-    if facts is None:
-        return 0.0
-    last = known.facts.as_of
-    rows = facts.filter(facts.day <= last, facts.day > last - timedelta(days=YEAR_DAYS))
-    spent = rows.aggregate(cost=rows.cost.sum().cast("float64")).to_pyarrow().to_pylist()[0]["cost"] or 0.0
-    there = float(known.scores["probability_alive"].sum())
-    return float(spent) / there if there > 0 else 0.0
+def profit_terms(campaigning: Campaigning, terms: StatementTerms, known: Knowledge) -> ProfitTerms:
+    """The terms of future profit: what campaigns cost and caused, and the horizon by the clock of the season."""
+    horizon = terms.horizon_days
+    if known.season is not None and horizon is not None:
+        horizon = known.season.horizon_days(known.facts.as_of, horizon)
+    plain = ProfitTerms(horizon, terms.discount_rate_yearly, terms.cost_per_purchase, campaigning.planned_cost)
+    return campaigning.told(plain)
 
 
 def whale_tables(past: Past, future: Future, level: float) -> dict[str, pd.DataFrame]:

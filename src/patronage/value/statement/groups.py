@@ -9,6 +9,7 @@ from patronage.errors import InputError
 from patronage.value.clusters import WORDS, Clusters, behavioural_clusters
 from patronage.value.segments import SegmentRules, rfm_scores, segments_by_rules, value_risk_grid
 from patronage.value.statement.future import Future
+from patronage.value.statement.knowledge import SEGMENT
 from patronage.value.statement.terms import StatementTerms
 from patronage.value.value_curve import DIMENSIONS, propositions, value_curves
 
@@ -35,7 +36,7 @@ class Groups:
     schemes : dict of str to Series
         By scheme (rules, value and risk, behaviour), the segment of every customer, indexed by customer_id.
     labels : dict of str to Series
-        The schemes, and cohort and acquisition channel where it is known.
+        The schemes, the cohort, and acquisition channel, acquisition campaign and plan where they are known.
     clusters : Clusters or None
     notes : tuple of str
     """
@@ -67,8 +68,16 @@ class Groups:
         return found
 
 
-def groups_of(future: Future, rules: SegmentRules, terms: StatementTerms) -> Groups:
+def groups_of(future: Future, rules: SegmentRules, terms: StatementTerms, won_by: pd.Series | None = None) -> Groups:
     """Find the segments of every scheme.
+
+    Parameters
+    ----------
+    future : Future
+    rules : SegmentRules
+    terms : StatementTerms
+    won_by : Series, optional
+        The campaign that won each customer, by customer_id.
 
     Raises
     ------
@@ -93,9 +102,14 @@ def groups_of(future: Future, rules: SegmentRules, terms: StatementTerms) -> Gro
         else:
             notes.append(f"There are no segments by behaviour: {why}")
     labels = {**schemes, "cohort": future.cohorts(terms)}
-    if future.known.segment_column is not None:
-        channel = frame[future.known.segment_column].astype("object")
+    if frame[SEGMENT].notna().any():
+        channel = frame[SEGMENT].astype("object")
         labels["acquisition channel"] = channel.where(channel.notna(), "unknown").astype("str")
+    if won_by is not None:
+        labels["acquisition campaign"] = won_by.reindex(frame.index)
+    if "plan" in frame and frame["plan"].notna().any():
+        plan = frame["plan"].astype("object")
+        labels["plan"] = plan.where(plan.notna(), "unknown").astype("str")
     return Groups(schemes, labels, clusters, tuple(notes))
 
 

@@ -1,6 +1,6 @@
 """What is known of all customers on a day: the facts that models of profit learn from, and the columns of a bundle."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,7 @@ from patronage.value.activity_costs import ActivityCosts
 from patronage.value.lifetime_profit import ProfitModel, fit_profit
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit_facts import ProfitFacts, profit_facts
+from patronage.value.season import Season, fit_season
 from patronage.value.value_curve import DIMENSIONS
 
 SEGMENT = "acquisition_channel"
@@ -63,16 +64,38 @@ class Knowledge:
         Indexed by customer_id: `facts.frame`, the inputs of the bundle, and what value curves compare.
     scores : DataFrame
         `schema.SCORE_VALUES` by the bundle, with the same index.
+    season : Season or None
+        By whose clock times of the frame are.
     """
 
     facts: ProfitFacts
     frame: pd.DataFrame
     scores: pd.DataFrame = field(repr=False)
+    season: Season | None = None
 
     @property
     def segment_column(self) -> str | None:
         """The column that margins and contact rates are told apart by, if it tells anything."""
         return SEGMENT if self.frame[SEGMENT].notna().any() else None
+
+    def by_season(
+        self, purchase: PurchaseModel, tables: LedgerTables, waves: int | None
+    ) -> tuple["Knowledge", PurchaseModel]:
+        """The same by the clock of a season of so many waves a year, and the purchase model fitted to it.
+
+        Without waves both stay as they are.
+
+        Raises
+        ------
+        DateError
+            If the ledger is shorter than two years.
+        """
+        if waves is None:
+            return self, purchase
+        found = fit_season(
+            purchase, self.frame, tables.transactions, self.facts.as_of, self.facts.time_unit, harmonics=waves
+        )
+        return replace(self, frame=found.frame, season=found.season), found.purchase
 
     def fitted(self, purchase: PurchaseModel) -> ProfitModel:
         """Models of margin and contacts beside a purchase model, from these customers."""

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from patronage.errors import ConfigError
 from patronage.ledger.tables import LedgerTables
 from patronage.runtime.bundle import Bundle
 from patronage.schema.value_tables import VALUE_TABLES
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.basis import Basis, money_basis
 from patronage.value.channels import capacity_use, contact_channels, sales_channels
+from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.segments import SegmentRules
-from patronage.value.statement.change import Change, change_of, equity_tables
+from patronage.value.statement.change import Change, change_of, equity_tables, opening_of
+from patronage.value.statement.contracts import contract_future, contract_opening
 from patronage.value.statement.future import Future, future_of, whale_shares_of_groups, whale_tables
 from patronage.value.statement.groups import Groups, groups_of
 from patronage.value.statement.keeping import at_risk, satisfaction_table
@@ -25,6 +28,7 @@ from patronage.value.statement.shifting import shift_table
 from patronage.value.statement.strangers import strangers
 from patronage.value.statement.terms import StatementTerms
 from patronage.value.statement.winning import winning_tables
+from patronage.value.statement.winning_campaign import winning_campaign
 from patronage.value.valuation import customer_based_valuation
 
 Told = Callable[[str], Any]
@@ -57,7 +61,7 @@ class ValueStatement:
 def value_statement(
     tables: LedgerTables,
     costs: ActivityCosts,
-    bundle: Bundle,
+    bundle: Bundle | None,
     rules: SegmentRules,
     first_day: date,
     terms: StatementTerms,
@@ -70,7 +74,8 @@ def value_statement(
     tables : LedgerTables
         Only transactions have to be there; what else is not is left out, or assumed, and said.
     costs : ActivityCosts
-    bundle : Bundle
+    bundle : Bundle or None
+        None for customers under contract, whose models are estimated here.
     rules : SegmentRules
     first_day : date
         Of the first transaction.
@@ -87,11 +92,14 @@ def value_statement(
         basis = money_basis(past.profit)
         found = past.tables()
     with step("Foretell the profit of every customer"):
-        bundled = Bundled.of(bundle)
-        known = known_on(tables, costs, terms.as_of, bundled)
-        future = future_of(tables, costs, known, bundled, terms)
+        bundled = None if bundle is None else Bundled.of(bundle)
+        if bundled is None:
+            future = contract_future(tables, costs, terms)
+        else:
+            known = known_on(tables, costs, terms.as_of, bundled)
+            future = future_of(tables, costs, known, bundled, terms)
     with step("Tell customers apart"):
-        groups = groups_of(future, rules, terms)
+        groups = groups_of(future, rules, terms, winning_campaign(tables, future.known.frame["first_day"]))
         found |= groups.tables(future, terms)
         found |= whale_tables(past, future, terms.level)
         within = whale_shares_of_groups(past, future, groups.labels)
@@ -104,7 +112,11 @@ def value_statement(
     change = None
     if terms.since is not None:
         with step(f"Explain the change since {terms.since}"):
-            change = change_of(tables, costs, future, bundled, groups, terms)
+            if bundled is None:
+                opening = contract_opening(tables, costs, terms)
+            else:
+                opening = opening_of(tables, costs, bundled, terms)
+            change = change_of(tables, costs, future, opening, groups, terms)
             found |= change.tables(groups)
             if (satisfied := satisfaction_table(tables, change, terms)) is not None:
                 found["satisfaction_loyalty"] = satisfied
@@ -115,7 +127,7 @@ def value_statement(
     found["customer_value"] = customer_value(past, future, groups, found["value_at_risk"], terms)
     finished = {name: _finished(name, found[name], basis) for name in VALUE_TABLES if name in found}
     unknown = strangers(tables, past.customers, future.expected.index, terms.as_of)
-    further = _notes(future, bundled, change, terms, found.get("valuation"))
+    further = _notes(future, change, terms, found.get("valuation"))
     notes = (*unknown, *basis.sentences, *further, *groups.notes)
     return ValueStatement(finished, basis, notes, terms, _figures(finished, past, future))
 
@@ -178,6 +190,12 @@ def _channels(past: Past, groups: Groups, terms: StatementTerms) -> dict[str, pd
 def _valuation(future: Future, terms: StatementTerms) -> pd.DataFrame:
     firm = terms.firm
     assert firm is not None
+    if isinstance(future.model, ContractProfitModel):
+        message = (
+            "A valuation with customers yet to be won is made of purchases; of contracts there is none. Set "
+            "forecast=null."
+        )
+        raise ConfigError(message)
     return customer_based_valuation(
         future.model,
         future.known.frame,
@@ -192,27 +210,13 @@ def _valuation(future: Future, terms: StatementTerms) -> pd.DataFrame:
     )
 
 
-def _notes(
-    future: Future, bundled: Bundled, change: Change | None, terms: StatementTerms, valuation: pd.DataFrame | None
-) -> list[str]:
+def _notes(future: Future, change: Change | None, terms: StatementTerms, valuation: pd.DataFrame | None) -> list[str]:
     """What is worth a word of the future and of the way between two dates."""
-    notes = []
+    notes = list(future.notes)
     facts = future.known.frame
-    if not bundled.uncertain:
-        notes.append(
-            "The model stores no covariance of its parameters: intervals hold chance, not what the fit left open."
-        )
     if future.size < terms.futures:
         notes.append(f"{future.size} futures are drawn instead of {terms.futures}, to stay within memory.")
-    if future.terms.retention_cost_yearly and terms.retention_cost_yearly is None:
-        notes.append(
-            f"Retention cost of the future is that of the last year, {future.terms.retention_cost_yearly:,.2f} for "
-            "each customer who is there; set retention_cost_yearly to plan another."
-        )
-    if bundled.bundle.as_of < terms.as_of:
-        notes.append(
-            f"The purchase model knows facts up to {bundled.bundle.as_of} only; train again to use all of them."
-        )
+    notes += future.campaigning.sentences
     if not facts["acquisition_cost"].notna().any():
         notes.append("Without acquisition cost there is no payback and no ratio of lifetime value to it.")
     if valuation is not None and (valuation.loc[valuation["item"] == "taxes", "expected"] > 0).any():

@@ -6,12 +6,15 @@ from datetime import date
 from patronage.errors import ConfigError
 from patronage.models.base import checked_level
 from patronage.runtime.time_unit import DAYS_PER_YEAR
-from patronage.value.calendar import COHORTS, Cohort, checked_rate
+from patronage.value.calendar import COHORTS, DAYS_PER_MONTH, Cohort, checked_rate
 from patronage.value.periods import MONTHS, Every
 from patronage.value.valuation import AcquisitionForecast
 
 MOST_DISCOUNT = 1.0
 """A yearly rate above 100 % is a percentage written as a number."""
+
+MOST_WAVES = 6
+"""More waves a year would follow single months."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,10 @@ class StatementTerms:
     cost_per_purchase : float
         Money that a purchase day costs beside what the rates of orders say.
     retention_cost_yearly : float or None
-        Money spent in a year to keep a customer who is there; None is what campaigns cost in the last year.
+        Money spent in a year to keep a customer who is there; None is what campaigns cost in the last year. Where less
+        is stated, campaigns end, and with them the purchases that they caused.
+    season : int or None
+        Waves a year of the season in purchases, which the purchase model is fitted again with; None for no season.
     cohort : {"month", "quarter", "year"}
     ages : int
         Months of age that cohort curves and payback go to.
@@ -64,6 +70,8 @@ class StatementTerms:
     shift : Shift
     firm : Firm or None
         For a valuation.
+    renewal_days : float
+        Of contracts: days from one renewal, and payment, to the next.
     seed : int
     """
 
@@ -74,6 +82,7 @@ class StatementTerms:
     discount_rate_yearly: float = 0.1
     cost_per_purchase: float = 0.0
     retention_cost_yearly: float | None = None
+    season: int | None = None
     cohort: Cohort = "quarter"
     ages: int = 24
     futures: int = 200
@@ -81,6 +90,7 @@ class StatementTerms:
     clusters: bool = True
     shift: Shift = field(default_factory=Shift)
     firm: Firm | None = None
+    renewal_days: float = DAYS_PER_MONTH
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -98,6 +108,10 @@ class StatementTerms:
                 f"discount_rate_yearly is {100 * self.discount_rate_yearly:,.0f} % a year; write 0.1 for 10 %, and "
                 f"{MOST_DISCOUNT:g} at most"
             )
+        if self.season is not None and not 1 <= self.season <= MOST_WAVES:
+            problems.append(f"season must be null or 1 to {MOST_WAVES} waves a year; got {self.season}")
+        if not 0 < self.renewal_days < float("inf"):
+            problems.append(f"renewal_days must be above 0; got {self.renewal_days}")
         if self.ages < 1:
             problems.append(f"ages must be 1 month or more; got {self.ages}")
         least = 2 / (1 - self.level)

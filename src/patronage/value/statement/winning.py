@@ -8,15 +8,17 @@ import pandas as pd
 from patronage.ledger.tables import LedgerTables
 from patronage.value.acquisition import acquisition_table, never_breaks_even
 from patronage.value.activity_costs import ActivityCosts
-from patronage.value.cohorts import age_flows, cohort_curves, profit_cells
+from patronage.value.cohorts import age_flows, cohort_curves
+from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.newcomers import newcomer_value
 from patronage.value.priced_tables import priced_tables
+from patronage.value.profit_cells import profit_cells
 from patronage.value.statement.future import Future
 from patronage.value.statement.groups import Groups
 from patronage.value.statement.knowledge import SEGMENT
 from patronage.value.statement.terms import StatementTerms
 
-BY = ("cohort", "acquisition channel")
+BY = ("cohort", "acquisition channel", "acquisition campaign")
 """Groups whose curves by age are drawn."""
 
 MOST_GROUPS = 60
@@ -79,6 +81,8 @@ def _customers(frame: pd.DataFrame, cells: pd.DataFrame, future: Future, rng: np
 
 def _newcomers(by: str, future: Future, terms: StatementTerms, rng: np.random.Generator) -> Any:
     """What the next customer of each channel is worth, where the models tell channels apart and need nothing else."""
+    if isinstance(future.model, ContractProfitModel):
+        return None
     if by != "acquisition channel" or future.model.segment_column != SEGMENT:
         return None
     if future.model.purchase.to_params().kind.endswith("covariates"):

@@ -1,5 +1,6 @@
 """Times read off curves, and spells of contracts: worked by hand, and against a world that is known."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -87,3 +88,43 @@ def test_contracts_that_cannot_be():
     assert raised.value.counts == {"end before start": 1}
     with pytest.raises(DateError, match="No contract had lasted 30 days"):
         contract_spells(table.assign(contract_end=None), date(2024, 2, 10), 30)
+
+
+def test_spells_of_several_cut_offs_are_told_apart():
+    """A customer looked at on two days has two spells, whose periods are counted from each day."""
+    spells = pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "b"],
+            "cutoff": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-01-01"]),
+            "duration": [2, 1, 3],
+            "churned": [1, 1, 0],
+            "x": [0.0, 1.0, 2.0],
+        }
+    )
+    periods = person_periods(spells, ("x",))
+    told = zip(periods["customer_id"], periods["cutoff"].dt.month, periods["period"], periods["churned"], strict=True)
+    assert list(told) == [
+        ("a", 1, 1, 0),
+        ("a", 1, 2, 1),
+        ("a", 2, 1, 1),
+        ("b", 1, 1, 0),
+        ("b", 1, 2, 0),
+        ("b", 1, 3, 0),
+    ]
+    with pytest.raises(InputError, match="1 further rows of the same customer"):
+        person_periods(spells.assign(cutoff=spells["cutoff"].iloc[0]), ("x",))
+
+
+def test_a_hazard_that_was_written_down_draws_the_same_curves():
+    rng = np.random.default_rng(1)
+    spells = pd.DataFrame({"customer_id": np.arange(400), "x": rng.normal(size=400), "plan": ["a", "b"] * 200})
+    months = rng.geometric(0.2, 400)
+    spells = spells.assign(duration=np.minimum(months, 6), churned=(months <= 6).astype(int))
+    model = DiscreteHazard(("x", "plan"), 30, n_folds=2, n_trees=10, early_stopping_rounds=None, n_threads=1).fit(
+        spells
+    )
+    again = DiscreteHazard.from_model(model.to_model(), model.longest_period_)
+    pd.testing.assert_frame_equal(again.survival(spells.head(20), 8), model.survival(spells.head(20), 8))
+    assert (again.period_days, again.features) == (30, ("x", "plan"))
+    with pytest.raises(ConfigError, match="These trees tell no hazard"):
+        DiscreteHazard.from_model(replace(model.to_model(), features=("x", "plan", "age")), 6)

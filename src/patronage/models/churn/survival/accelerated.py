@@ -127,8 +127,8 @@ class AcceleratedFailureTime:
         data = trees_input(columns, self.features, self.categories_)
         data.set_float_info("label_lower_bound", durations.astype(np.float32))
         data.set_float_info("label_upper_bound", np.where(churned == 1, durations, np.inf).astype(np.float32))
-        positions = np.arange(len(spells))
-        rows = PanelRows(columns, churned, positions, np.zeros_like(positions))
+        customers = pd.factorize(spells["customer_id"])[0]
+        rows = PanelRows(columns, churned, customers, np.zeros_like(customers))
         splits = out_of_fold_splits(rows, customer_folds(rows, self.n_folds, self.seed))
         # The scale of the noise and what the trees explain depend on each other: first a guess, then its result.
         self.scale_ = 1.0

@@ -8,7 +8,7 @@ import pandas as pd
 
 from patronage.errors import ConfigError, InputError, ModelError
 from patronage.models.base import required_columns
-from patronage.models.churn.survival.spells import person_periods
+from patronage.models.churn.survival.spells import person_periods, row_keys
 from patronage.models.churn.xgboost_classifier import ChurnClassifier
 from patronage.runtime.churn import ChurnModel
 
@@ -51,6 +51,26 @@ class DiscreteHazard:
         seen = {"colsample_bytree": 1.0, **settings}
         self.classifier = ChurnClassifier(period_days, features=names, calibration=calibration, **seen)
 
+    @classmethod
+    def from_model(cls, model: ChurnModel, longest_period: int) -> Self:
+        """The hazard of trees that were written down: `to_model` and `longest_period_` of a fitted one.
+
+        Raises
+        ------
+        ConfigError
+            If the trees do not look at the period.
+        """
+        if PERIOD not in model.features:
+            message = f"These trees tell no hazard: {PERIOD} is none of their columns ({', '.join(model.features)})."
+            raise ConfigError(message)
+        hazard = cls([name for name in model.features if name != PERIOD], model.horizon_days)
+        hazard.classifier.features = model.features
+        hazard.classifier.categories_ = dict(model.categories)
+        hazard.classifier.calibration_ = model.calibration
+        hazard.classifier._learnt = model
+        hazard.longest_period_ = longest_period
+        return hazard
+
     def fit(self, spells: pd.DataFrame) -> Self:
         """Learn from how long customers stayed; their features do not change.
 
@@ -75,7 +95,8 @@ class DiscreteHazard:
         ----------
         periods : DataFrame
             customer_id, period (1, 2, ...; customers who were not seen from their first period on may start later),
-            churned (1 if the customer left in the period) and the features, as they were known when it began.
+            churned (1 if the customer left in the period) and the features, as they were known when it began; and
+            cutoff, where the periods of a customer are counted from several days.
 
         Raises
         ------
@@ -118,8 +139,9 @@ class DiscreteHazard:
             `n_periods`. It never rises from one column to the next.
         """
         elapsed = frame["elapsed"] if "elapsed" in frame else pd.Series(0, index=frame.index)
-        ahead = range(1, n_periods + 1)
-        stays = [1 - self.hazard(frame.assign(**{PERIOD: elapsed + k})).to_numpy() for k in ahead]
+        required_columns(frame, self.features)
+        known, ahead = frame[list(self.features)].copy(), range(1, n_periods + 1)
+        stays = [1 - self.hazard(known.assign(**{PERIOD: elapsed + k})).to_numpy() for k in ahead]
         return pd.DataFrame(np.cumprod(stays, axis=0).T, index=frame.index, columns=list(ahead))
 
     def to_model(self) -> ChurnModel:
@@ -129,10 +151,11 @@ class DiscreteHazard:
 
 def _refuse_impossible(periods: pd.DataFrame) -> None:
     customers, period = periods["customer_id"], pd.to_numeric(periods[PERIOD], errors="coerce")
-    left_in = period.where(periods["churned"] == 1).groupby(customers).transform("min")
+    keys = row_keys(periods)
+    left_in = period.where(periods["churned"] == 1).groupby([periods[name] for name in keys]).transform("min")
     failures = {
         "periods that are not whole numbers from 1": ~((period >= 1) & (period == np.floor(period))),
-        "second rows for a period": periods.duplicated(["customer_id", PERIOD]),
+        "second rows for a period": periods.duplicated([*keys, PERIOD]),
         "rows after the customer left": period > left_in,
     }
     counts = {reason: int(rows.sum()) for reason, rows in failures.items() if rows.any()}

@@ -12,6 +12,11 @@ from patronage.models.base import required_columns
 from patronage.models.churn.panel_rows import FIRST_IDS, checked_labels, refuse_missing
 
 
+def row_keys(rows: pd.DataFrame) -> list[str]:
+    """What tells spells apart: the customer and, where customers were looked at on several days, the cut-off."""
+    return [name for name in ("customer_id", "cutoff") if name in rows]
+
+
 def person_periods(spells: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
     """One row for every customer and period: the table that a hazard is learnt from.
 
@@ -22,14 +27,16 @@ def person_periods(spells: pd.DataFrame, features: Sequence[str]) -> pd.DataFram
     ----------
     spells : DataFrame
         One row a customer: customer_id, duration (whole periods, 1 and above), churned (1 if the customer left in the
-        last of these periods, 0 if still there at its end) and the features, which do not change.
+        last of these periods, 0 if still there at its end) and the features, which do not change. With a column
+        cutoff, one row for each customer and cut-off, from which the periods are counted.
     features : sequence of str
         Columns to carry along.
 
     Returns
     -------
     DataFrame
-        customer_id, period (1, 2, ...), churned (1 in the period in which the customer left) and the features.
+        customer_id, cutoff if it was given, period (1, 2, ...), churned (1 in the period in which the customer left)
+        and the features.
 
     Raises
     ------
@@ -39,7 +46,7 @@ def person_periods(spells: pd.DataFrame, features: Sequence[str]) -> pd.DataFram
     durations = checked_durations(spells, features, whole=True).astype(int)
     repeated = np.repeat(np.arange(len(spells)), durations)
     last = np.cumsum(durations) - 1
-    table = spells.iloc[repeated][["customer_id", *features]].reset_index(drop=True)
+    table = spells.iloc[repeated][[*row_keys(spells), *features]].reset_index(drop=True)
     starts = np.repeat(last - durations + 1, durations)
     churned = np.zeros(len(table), dtype=np.int8)
     churned[last] = checked_labels(spells["churned"], spells["customer_id"])
@@ -113,7 +120,7 @@ def checked_durations(spells: pd.DataFrame, features: Sequence[str], *, whole: b
     Parameters
     ----------
     spells : DataFrame
-        customer_id, duration, churned and the features.
+        customer_id, duration, churned and the features, and cutoff where customers have several rows.
     features : sequence of str
     whole : bool
         Whether they count periods.
@@ -136,7 +143,7 @@ def checked_durations(spells: pd.DataFrame, features: Sequence[str], *, whole: b
     expected = "whole numbers of periods from 1" if whole else "positive numbers"
     failures = {
         f"durations that are not {expected}": ~(finite & (durations == np.floor(durations)) if whole else finite),
-        "further rows of the same customer": spells["customer_id"].duplicated().to_numpy(),
+        "further rows of the same customer": spells.duplicated(row_keys(spells)).to_numpy(),
     }
     counts = {reason: int(rows.sum()) for reason, rows in failures.items() if rows.any()}
     if counts:

@@ -1,0 +1,57 @@
+"""Which campaign won a customer: what the ledger says, or the last one that reached them before they first bought."""
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from patronage.ledger.tables import LedgerTables, business_day
+
+COLUMN = "acquisition_campaign"
+"""Attribute of customers that names the campaign, where the source knows it."""
+
+WINDOW_DAYS = 90
+"""Days before the first purchase, that day included, in which a campaign may have won the customer."""
+
+NO_CAMPAIGN = "none"
+"""Name of the group of customers whom no campaign reached in that time."""
+
+
+def winning_campaign(tables: LedgerTables, first_day: pd.Series) -> pd.Series | None:
+    """The campaign that won each customer.
+
+    Parameters
+    ----------
+    tables : LedgerTables
+        With customers who have the attribute `acquisition_campaign`; without it, with campaigns that reached people
+        before they bought.
+    first_day : Series
+        Day of the first purchase, by customer_id.
+
+    Returns
+    -------
+    Series of str, or None
+        By customer_id: the attribute ("unknown" where it is missing), or the action of the last campaign within
+        `WINDOW_DAYS` before the first purchase by which the customer was treated ("none" without one). None where the
+        ledger tells neither: to be reached last is no proof of having been won by it, but it is what is known.
+    """
+    if tables.customers is not None and COLUMN in tables.customers.columns:
+        told = tables.customers.select("customer_id", COLUMN).execute().set_index("customer_id")[COLUMN]
+        named = told.reindex(first_day.index).astype("object")
+        return named.where(named.notna(), "unknown").astype("str") if named.notna().any() else None
+    if tables.campaigns is None:
+        return None
+    days = pd.DataFrame({"of_customer": first_day.index.astype(str), "first_day": pd.to_datetime(first_day.to_numpy())})
+    reached = tables.campaigns.filter(tables.campaigns.treated == 1)
+    reached = reached.select("customer_id", "action", reached_on=business_day(reached))
+    first = ibis.memtable(days).mutate(first_day=_.first_day.cast("date"))
+    before = reached.inner_join(first, reached.customer_id == first.of_customer)
+    before = before.filter(
+        before.reached_on <= before.first_day,
+        before.reached_on > (before.first_day - ibis.interval(days=WINDOW_DAYS)).cast("date"),
+    )
+    rows: pd.DataFrame = before.select("customer_id", "action", "reached_on").execute()
+    if rows.empty:
+        return None
+    last = rows.sort_values(["customer_id", "reached_on", "action"]).groupby("customer_id")["action"].last()
+    named = last.reindex(first_day.index).astype("object")
+    return named.where(named.notna(), NO_CAMPAIGN).astype("str")
