@@ -10,6 +10,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from patronage.cli import main
+from patronage.runtime.bundle_signature import PRIVATE_KEY
 
 CONFIG, MODEL, OUTPUT = 2, 4, 5
 DATES = ("dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_until=2023-12-31")
@@ -124,3 +125,23 @@ def test_working_folder_that_cannot_be_written(command, monkeypatch, capsys):
     assert stop.value.code == OUTPUT
     assert "Cannot write into the folder /proc/outputs/logs" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["value", "monitor", "backtest"])
+def test_a_folder_that_holds_other_things_is_not_replaced(refused, command):
+    precious = Path("precious")
+    precious.mkdir()
+    (precious / "weights.bin").write_bytes(b"of somebody")
+    (precious / "sub").mkdir()
+    code, said = refused(command, "out=precious")
+    assert (code, "does not belong to such a result: sub, weights.bin" in said) == (OUTPUT, True), said
+    assert (precious / "weights.bin").read_bytes() == b"of somebody"
+    code, said = refused(command, "out=precious/weights.bin")
+    assert (code, "is a file" in said) == (OUTPUT, True), said
+
+
+def test_a_key_that_is_none_is_refused_before_the_training(refused, monkeypatch):
+    monkeypatch.setenv(PRIVATE_KEY, "forgotten when the test ends")
+    Path("signing.pem").write_text("no key", encoding="utf-8")
+    code, said = refused("train", "signing.private_key=signing.pem")
+    assert (code, "holds no private key" in said) == (CONFIG, True), said

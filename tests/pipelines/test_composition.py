@@ -36,6 +36,18 @@ def test_a_mistyped_argument_is_explained(refused, argument, words):
         assert "`patronage train --help` lists the settings." in said or "plus sign" in said
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["scores:ge#heim@localhost:5432/crm", "scores:geheim@localhost/crm?sslmode=disable", "s:gehe{im@localhost/crm"],
+)
+def test_a_password_in_an_argument_that_cannot_be_read_is_not_repeated(refused, address):
+    code, said = refused("score", f"out=postgresql://{address}")
+    assert (code, "cannot be read as key=value" in said) == (CONFIG, True), said
+    assert "***@localhost" in said
+    assert "heim" not in said
+    assert "gehe" not in said
+
+
 def test_a_ledger_of_one_s_own_without_its_dates(refused, tmp_path):
     (tmp_path / "own" / "ledger").mkdir(parents=True)
     (tmp_path / "own" / "ledger" / "my_shop.yaml").write_text("defaults: [files]\npath: sales.csv\n")

@@ -108,12 +108,14 @@ def test_what_cannot_be_exported_leaves_nothing(model, bundle, tmp_path, capsys)
 
 
 def test_a_model_is_signed_on_its_way_out_and_asked_for_it_on_its_way_in(model, keys, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv(PUBLIC_KEY, "")
+    monkeypatch.setenv(PUBLIC_KEY, "forgotten when the test ends")
+    monkeypatch.delenv(PUBLIC_KEY)
     code, said = refusal(capsys, model, "signing.public_key=signing.pub")
     assert (code, "is not signed" in said) == (4, True)
     code, said = refusal(capsys, model, "signing.public_key=nowhere.pub")
     assert (code, "signing.public_key: there is no file nowhere.pub" in said) == (2, True)
-    monkeypatch.setenv(PUBLIC_KEY, "")
+    monkeypatch.setenv(PUBLIC_KEY, "forgotten when the test ends")
+    monkeypatch.delenv(PUBLIC_KEY)
     main(["export", model, "sign_key=signing.pem"])
     import zipfile
 

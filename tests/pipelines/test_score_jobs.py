@@ -111,7 +111,7 @@ def test_limit_scores_the_first_ones_of_a_ledger(score, tmp_path):
         (["max_rejected_share=2"], 2, "max_rejected_share"),
         (["input=f.parquet"], 2, "as_of=YYYY-MM-DD"),
         (["input=none.parquet", DAY], 3, "No Parquet file at none.parquet"),
-        (["input=.", DAY], 3, "No Parquet file"),
+        (["input=.", DAY, "out=../s.parquet"], 3, "No Parquet file"),
         (["input=*.parquet", DAY, "out=f.parquet/s.parquet"], 5, "f.parquet"),
     ],
 )
@@ -122,6 +122,88 @@ def test_what_does_not_fit_is_refused_before_the_work(score, tmp_path, arguments
     code, said = score(*arguments)
     assert (code, named in said) == (expected, True), said
     assert names_in(tmp_path) == before
+
+
+def write_places(folder):
+    """The same features as a file, as a folder of parts with the names of ours, and as a DuckDB file."""
+    source = write_features(folder / "f.parquet", 20)
+    (folder / "parts" / "deep").mkdir(parents=True)
+    for name in ("parts/part-00000.parquet", "parts/deep/part-00001.parquet", "s.rejects.parquet"):
+        write_features(folder / name, 20)
+    (folder / "link.parquet").symlink_to("f.parquet")
+    (folder / "way").symlink_to("parts")
+    (folder / "other.parquet").symlink_to("new.parquet")
+    with duckdb.connect(str(folder / "shop.parquet")) as connection:
+        connection.execute(f"CREATE TABLE features AS FROM read_parquet('{source}')")
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "words"),
+    [
+        ("f.parquet", "f.parquet", "out=f.parquet would replace what is given as input=f.parquet"),
+        ("parts", "parts", "would replace what is given as input=parts"),
+        ("*.parquet", "new", "The rejects of out=new (new.rejects.parquet) would be among the files"),
+        (".", "outputs/scores.parquet", "would be among the files that the next job reads by input=."),
+        ("f.parquet", "s.rejects.parquet", "has the name of a file that goes with scores"),
+        ("shop.parquet", "shop.parquet", "would replace what is given as input=shop.parquet"),
+    ],
+)
+def test_scores_never_replace_what_is_read_however_it_is_spelt(score, tmp_path, given, out, words):
+    before = write_places(tmp_path)
+    more = ["input_table=features"] if given == "shop.parquet" else []
+    code, said = score(f"input={given}", *more, DAY, f"out={out}")
+    assert (code, words in said) == (2, True), said
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "outputs" not in path.parts}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ledger=files", "ledger.path=f.parquet", "out=f.parquet"], "ledger.path=f.parquet"),
+        (["ledger=files", "ledger.path=f.parquet", "ledger.contacts.path=parts", "out=parts"], "ledger.contacts.path="),
+        (["ledger=files", "ledger.path=parts", "out=parts/s.parquet"], "ledger.path=parts"),
+        (["ledger=files", "ledger.path=parts/*", "out=parts/s"], "The manifest of out=parts/s (parts/s.manifest"),
+        (["ledger=simulated", "ledger.path=parts", "out=way"], "ledger.path=parts"),
+        (["ledger=duckdb", "ledger.path=shop.parquet", "out=shop.parquet"], "ledger.path=shop.parquet"),
+        (
+            ["ledger=duckdb", "ledger.table=null", "ledger.query=\"FROM 'f.parquet'\"", "out=f.parquet"],
+            "ledger.query=f",
+        ),
+        (["ledger=customer_table", "ledger.path=link.parquet", "out=f.parquet"], "ledger.path=link.parquet"),
+        (["identity=links", "identity.path=f.parquet", "out=link.parquet"], "identity.path=f.parquet"),
+        (["contract.set_aside=x.parquet", "out=x.parquet"], "contract.set_aside=x.parquet"),
+        (["input=f.parquet", DAY, "dry_run=true", "out=link.parquet"], "input=f.parquet"),
+    ],
+)
+def test_scores_never_replace_the_files_of_a_ledger(score, tmp_path, arguments, words):
+    before = write_places(tmp_path)
+    code, said = score(*arguments)
+    assert (code, words in said, "name another out=..." in said) == (2, True, True), said
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "outputs" not in path.parts}
+    assert after == before
+
+
+def test_places_that_only_look_alike_are_written(score, tmp_path):
+    write_places(tmp_path)
+    for told, out in (("input=parts/*.parquet", "parts/deep/s.parquet"), ("input=parts/deep", "parts.parquet")):
+        code, said = score(told, DAY, f"out={out}")
+        assert code == 0, said
+        assert pq.read_metadata(tmp_path / out).num_rows == 20
+        (tmp_path / out).unlink()
+
+
+def test_customers_that_are_there_twice_are_warned_of_and_in_the_manifest(score, tmp_path):
+    write_features(tmp_path / "f.parquet", 20, customer_id=[f"c{row % 17:02d}" for row in range(20)])
+    code, said = score("input=f.parquet", DAY, "out=s.parquet")
+    assert code == 0, said
+    assert "Mind: 3 customers are more than once in f.parquet, in 6 rows (c00, c01, c02): each of these rows" in said
+    given = json.loads((tmp_path / "s.manifest.json").read_text())["input"]
+    assert given["repeated_customers"] == {"customers": 3, "rows": 6, "first": ["c00", "c01", "c02"]}
+    write_features(tmp_path / "f.parquet", 20)
+    code, said = score("input=f.parquet", DAY, "out=s.parquet")
+    assert (code, "more than once" in said) == (0, False)
 
 
 TABLE = (

@@ -53,7 +53,7 @@ def test_the_next_command_tells_all_of_the_table_that_scoring_needs():
         "path": "a.csv", "label": "left", "customer_id": "Kunde", "snapshot": None, "missing": [], "decimal": ",",
         "thousands": ".", "encoding": "utf-8", "texts": ["zip"],
     }  # fmt: skip
-    recipe = TableRecipe({"ledger": ledger}, *[None] * 5, of_contracts=False, read=None)
+    recipe = TableRecipe({"ledger": ledger}, *[None] * 5, of_contracts=False, read=None, hazard=None)
     assert recipe.next_command == (
         "patronage score ledger=customer_table ledger.path=FILE ledger.customer_id=Kunde 'ledger.decimal=\",\"' "
         "'ledger.thousands=\".\"'"

@@ -121,10 +121,17 @@ def test_no_folder(tmp_path):
 
 
 def test_writing_replaces_an_older_bundle_whole(bundle, folder):
-    (folder / "leftover").write_text("x")
+    (folder / "manifest.sig").write_text("x")
     write_bundle(bundle, folder)
-    assert not (folder / "leftover").exists()
+    assert not (folder / "manifest.sig").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_writing_leaves_alone_what_is_no_bundle(bundle, folder):
+    (folder / "notes.txt").write_text("x")
+    with pytest.raises(OutputError, match=r"does not belong to such a result: notes\.txt"):
+        write_bundle(bundle, folder)
+    assert (folder / "notes.txt").read_text() == "x"
 
 
 def test_a_place_that_cannot_be_written(bundle, tmp_path):

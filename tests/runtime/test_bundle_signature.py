@@ -76,6 +76,16 @@ def test_the_environment_asks_as_the_argument_does(signed, keys, tmp_path, monke
         read_bundle(unsigned)
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_variable_does_not_open_the_door(signed, tmp_path, monkeypatch, empty):
+    monkeypatch.setenv(PUBLIC_KEY, empty)
+    with pytest.raises(ConfigError, match="PATRONAGE_PUBLIC_KEY is there and empty"):
+        read_bundle(signed)
+    monkeypatch.setenv(PRIVATE_KEY, empty)
+    with pytest.raises(ConfigError, match="PATRONAGE_PRIVATE_KEY is there and empty"):
+        write_bundle(BUNDLE, tmp_path / "another")
+
+
 def test_another_signer_is_refused(signed, tmp_path):
     theirs = key_pair(tmp_path, "theirs")
     with pytest.raises(BundleError, match="somebody else signed it"):

@@ -12,6 +12,7 @@ from patronage.runtime.bundle import read_bundle
 from patronage.scoring.duckdb_rows import DuckDbRows, is_duckdb
 from patronage.scoring.held_rows import held_rows
 from patronage.scoring.job import run_job
+from patronage.scoring.repeated import repeated_customers, repeated_in_words
 
 N = 2600
 INPUTS = read_bundle(GOLDEN).inputs
@@ -67,6 +68,24 @@ def test_a_job_that_was_stopped_goes_on_unless_the_table_has_changed(tmp_path):
     assert (finished.dropped, finished.parts_taken_over) == ("the input has changed", 0)
     scores = pq.read_table(out, columns=["customer_id", "probability_alive"]).to_pylist()[3]
     assert scores == {"customer_id": "C0000003", "probability_alive": 1.0}  # BG/NBD, without a repeat purchase
+
+
+def test_customers_that_are_there_twice_are_counted(tmp_path):
+    _, path = write_database(tmp_path, 20)
+    with duckdb.connect(path) as connection:
+        connection.execute("INSERT INTO features SELECT * FROM features WHERE customer_id <= 'C0000001'")
+        connection.execute("INSERT INTO features SELECT * FROM features WHERE customer_id = 'C0000001' LIMIT 1")
+        connection.execute("INSERT INTO features SELECT * REPLACE (NULL AS customer_id) FROM features LIMIT 4")
+        connection.execute("CREATE TABLE numbers AS SELECT * REPLACE (7 AS customer_id) FROM features LIMIT 3")
+    found = repeated_customers(DuckDbRows(path, "features", INPUTS).ids())
+    assert found == {"customers": 2, "rows": 5, "first": ["C0000000", "C0000001"]}
+    assert repeated_in_words(found, "f").startswith(
+        "2 customers are more than once in f, in 5 rows (C0000000, C0000001)"
+    )
+    found = repeated_customers(DuckDbRows(path, "numbers", INPUTS).ids())
+    assert found == {"customers": 1, "rows": 3, "first": ["7"]}
+    found = repeated_customers(DuckDbRows(path, "crm.two words", INPUTS).ids())
+    assert repeated_in_words(found, "f") is None
 
 
 def test_facts_tell_tables_apart_and_know_no_order(database):

@@ -230,7 +230,27 @@ def test_a_table_of_rejects_alone_is_no_table_of_scores(tmp_path):
     out = tmp_path / "scores.parquet"
     with pytest.raises(InputError, match=r"None of 20 rows can be scored: .*recency above T"):
         run_job(job_of(source, out))
-    assert names_in(tmp_path) == ["features.parquet", "scores.rejects.parquet"]
+    assert names_in(tmp_path) == ["features.parquet", "scores.unscored.parquet"]
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "scores"])
+def test_job_that_can_score_nobody_leaves_all_that_the_earlier_manifest_tells_of(tmp_path, name):
+    T = columns_of(30)["T"]
+    T[3] = np.nan
+    source = write_features(tmp_path / "features.parquet", 30, T=T)
+    earlier = run_job(job_of(source, tmp_path / name))
+    kept = {path: path.read_bytes() for path in (earlier.rejects, earlier.manifest)}
+    scores = pq.read_table(earlier.path)
+    write_features(source, 20, T=np.full(20, -1.0))
+    with pytest.raises(InputError, match=r"They are written to .*scores\.unscored\.parquet; .* stay as they are"):
+        run_job(job_of(source, tmp_path / name))
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert pq.read_table(earlier.path).equals(scores)
+    assert pq.read_table(tmp_path / "scores.unscored.parquet")["row"].to_pylist() == list(range(1, 21))
+    # It is gone with the next job that scores somebody.
+    write_features(source, 20)
+    run_job(job_of(source, tmp_path / name))
+    assert names_in(tmp_path) == sorted(["features.parquet", "scores.manifest.json", name])
 
 
 def test_folder_holds_the_same_rows_and_replaces_only_its_like(features, whole, tmp_path):

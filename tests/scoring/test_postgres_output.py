@@ -180,11 +180,21 @@ def test_what_goes_wrong_at_the_end_leaves_all_as_it_was(database, features, pla
 
 
 def test_no_row_that_can_be_scored_leaves_the_scores(database, features, place):
+    T = columns_of(N)["T"]
+    T[3] = np.nan
+    write_features(features, N, T=T)
     run_job(job_of(features, place, 1000))
+    before, manifest = rows_of(database, "daily_rejects"), manifest_of(database)
     write_features(features, 20, T=np.full(20, -1.0))
-    with pytest.raises(InputError, match=r"None of 20 rows can be scored: .* written to scored\.daily_rejects"):
+    with pytest.raises(InputError, match=r"None of 20 rows can be scored: .* written to .*\.unscored\.parquet; there"):
         run_job(job_of(features, place, 1000))
-    assert (len(rows_of(database)), len(rows_of(database, "daily_rejects"))) == (N, 20)
+    assert (len(rows_of(database)), rows_of(database, "daily_rejects")) == (N - 1, before)
+    assert (len(before), manifest_of(database)) == (1, manifest)
+    (unscored,) = place.iterdir()
+    assert pq.read_metadata(unscored).num_rows == 20
+    write_features(features, N)
+    run_job(job_of(features, place, 1000))
+    assert list(place.iterdir()) == []
 
 
 def test_a_connection_that_was_lost_while_parts_were_scored_is_made_again(database, features, place):

@@ -105,7 +105,14 @@ def test_reasons_are_those_of_the_runtime(module, folder, expected):
     [
         ({"plan": [1, 2]}, "plan holds text; got 1"),
         ({"T": ["a", "b"]}, "T is not numeric"),
+        ({"T": ["1", "2"]}, "T is not numeric: it holds text"),
+        ({"T": [b"1", b"2"]}, "T is not numeric: it holds text or bytes"),
+        ({"T": pd.date_range("2024", periods=2)}, "T is not numeric: it holds dates"),
         ({"T": [1.0, np.inf]}, "T infinite"),
+        ({"T": [50.0, 1e12]}, "T too large"),
+        ({"frequency": [1e12, 1.0]}, "frequency too large"),
+        ({"gap_days_mean": [1e39, 1.0]}, r"gap_days_mean too large \(1 row, first: 0\)"),
+        ({"frequency": np.ma.array([1.0, 1.0], mask=[True, False])}, "frequency missing"),
         ({"frequency": [np.nan, 1.0]}, "frequency missing"),
         ({"recency": [[1.0], [2.0]]}, "one dimension"),
         ({"recency": [1.0]}, "differ in length"),
@@ -115,6 +122,18 @@ def test_reasons_are_those_of_the_runtime(module, folder, expected):
 def test_rows_that_cannot_be_are_refused(module, change, words):
     with pytest.raises(module.InputError, match=words):
         module.score(customers(2) | change)
+
+
+def test_checking_refuses_as_scoring_does(module):
+    for table, words in (({}, "lacks 21 of 21 columns"), (customers(2) | {"recency": [50.0, 50.0]}, "recency above T")):
+        with pytest.raises(module.InputError, match=words):
+            module.check(table)
+    assert module.check(customers(2)).refused == ()
+
+
+def test_a_query_is_no_table(module):
+    with pytest.raises(module.InputError, match=r"call collect\(\)"):
+        module.score(pl.DataFrame(customers(2), strict=False).lazy())
 
 
 @pytest.mark.parametrize("table", [None, 3, "table", [[1.0]], object()])
@@ -159,6 +178,52 @@ def test_columns_to_keep_are_chosen(module, given, tmp_path):
     assert pq.read_schema(tmp_path / "out.parquet").names == ["T", "customer_id", *module.OUTPUT_COLUMNS]
 
 
+def with_columns(given, **columns):
+    table = pq.read_table(given)
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    pq.write_table(table, given)
+
+
+def test_columns_that_are_not_written_are_kept(module, given, tmp_path, capsys):
+    with_columns(given, reason_for_joining=["ad"] * N, reason_3=["mine"] * N, reason_1=["own"] * N)
+    assert score_file(module, given, tmp_path / "out.parquet") == 0
+    kept = ["customer_id", "joined", "reason_for_joining", "reason_3", "reason_1"]
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.column_names == [name for name in found.column_names if name in kept] + list(module.OUTPUT_COLUMNS)
+    assert found.column_names[:5] == kept
+    assert set(found["reason_1"].to_pylist()) == {"own"}
+    assert "called like those of the model (clv): they are not copied. Rename them" in capsys.readouterr().err
+
+    assert score_file(module, given, tmp_path / "out.parquet", "--reasons", 2) == 0
+    names = pq.read_schema(tmp_path / "out.parquet").names
+    assert names[:4] == ["customer_id", "joined", "reason_for_joining", "reason_3"]
+    assert names[-4:] == ["reason_1", "reason_1_effect", "reason_2", "reason_2_effect"]
+    assert len(set(names)) == len(names)
+    assert "(clv, reason_1)" in capsys.readouterr().err
+
+    assert score_file(module, given, tmp_path / "out.parquet", "--keep", "reason_1,reason_1", "--reasons", 2) == 3
+    assert "cannot keep reason_1 beside scores or reasons of that name: rename" in capsys.readouterr().err
+    assert score_file(module, given, tmp_path / "out.parquet", "--keep", "reason_1,reason_1") == 0
+    assert pq.read_schema(tmp_path / "out.parquet").names == ["reason_1", *module.OUTPUT_COLUMNS]
+    assert capsys.readouterr().err.count("Mind") == 0
+
+
+@pytest.mark.parametrize(("name", "others"), [("T", []), ("customer_id", []), ("customer_id", ["--keep", "joined"])])
+def test_a_file_with_a_column_twice(module, given, expected, tmp_path, capsys, name, others):
+    table = pq.read_table(given)
+    pq.write_table(table.append_column(name, table[name]), given)
+    code = score_file(module, given, tmp_path / "out.parquet", *others)
+    said = capsys.readouterr().err
+    if others:
+        assert code == 0
+        assert as_bytes(pd.read_parquet(tmp_path / "out.parquet")[[*expected]]) == as_bytes(expected)
+    else:
+        assert code == 3
+        assert f"The file has columns more than once: {name}." in said
+        assert not (tmp_path / "out.parquet").exists()
+
+
 @pytest.mark.parametrize(
     ("code", "words", "prepare"),
     [
@@ -167,6 +232,9 @@ def test_columns_to_keep_are_chosen(module, given, tmp_path):
         (3, "No such file", lambda given: given.unlink()),
         (3, "lacks 1 of 21 columns: T", lambda given: pq.write_table(pq.read_table(given).drop(["T"]), given)),
         (3, r"(?s)rows 601 to 700 of the file.*T missing \(1 row, first: 50\)", lambda given: spoilt(given)),
+        (3, r"(?s)rows 601 to 700 of the file.*T too large \(1 row, first: 50\)", lambda given: spoilt(given, 1e12)),
+        (3, "T is not numeric: it holds text or bytes, such as '1'", lambda given: retyped(given, ["1"] * N)),
+        (3, "T is not numeric: it holds dates", lambda given: retyped(given, pd.date_range("2020", periods=N))),
     ],
 )
 def test_a_bad_file_is_refused_and_leaves_nothing(module, given, tmp_path, capsys, code, words, prepare):
@@ -179,10 +247,15 @@ def test_a_bad_file_is_refused_and_leaves_nothing(module, given, tmp_path, capsy
     assert sorted(tmp_path.iterdir()) == before
 
 
-def spoilt(given):
+def retyped(given, values):
+    table = pq.read_table(given)
+    pq.write_table(table.set_column(table.schema.get_field_index("T"), "T", pa.array(values)), given)
+
+
+def spoilt(given, value=None):
     table = pq.read_table(given)
     lifetimes = table["T"].to_pylist()
-    lifetimes[650] = None
+    lifetimes[650] = value
     pq.write_table(
         table.set_column(table.schema.get_field_index("T"), "T", pa.array(lifetimes)), given, row_group_size=N
     )
@@ -216,6 +289,18 @@ def test_the_command_needs_no_patronage(unpacked, given, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(rf"{N} rows scored by the model [0-9a-f]{{12}}", done.stderr)
     assert pq.read_metadata(tmp_path / "out.parquet").num_rows == N
+
+
+def test_what_a_killed_command_left_is_gone_after_the_next(unpacked, given, module, tmp_path):
+    code = (
+        "import os, signal, sys\nimport shop_scores.__main__ as command\n"
+        "command._scored = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\ncommand.main(sys.argv[1:])"
+    )
+    before = sorted(tmp_path.iterdir())
+    assert run(unpacked, "-c", code, given, tmp_path / "out.parquet").returncode == -9
+    assert len(list(tmp_path.glob(".out.parquet.*.part"))) == 1
+    assert score_file(module, given, tmp_path / "out.parquet") == 0
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "out.parquet"])
 
 
 def test_without_pyarrow_it_says_what_to_install(unpacked, given, tmp_path):

@@ -223,7 +223,7 @@ def test_nobody_that_can_be_scored(tmp_path):
     source = write_features(tmp_path / "features.parquet", 300, T=np.full(300, np.nan))
     with pytest.raises(InputError, match="None of 300 rows can be scored: T missing"):
         run_job(on_spark(job_of(source, tmp_path / "scores", SIZE)))
-    assert names_in(tmp_path) == ["features.parquet", "scores.rejects.parquet"]
+    assert names_in(tmp_path) == ["features.parquet", "scores.unscored.parquet"]
 
 
 @pytest.fixture(scope="module")

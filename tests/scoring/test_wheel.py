@@ -13,7 +13,7 @@ from patronage.errors import BundleError, ConfigError, OutputError
 from patronage.runtime.bundle import read_bundle, write_bundle
 from patronage.runtime.scorer import load_scorer
 from patronage.schema import SCORE_VALUES
-from patronage.scoring.wheel import export_wheel
+from patronage.scoring.wheel import export_wheel, taken_names
 from small_bundles import small_bundle
 
 
@@ -79,6 +79,21 @@ def test_name_that_is_no_module_is_refused(folder, tmp_path, name):
     with pytest.raises(ConfigError, match="name"):
         export_wheel(folder, tmp_path / "dist", name, "1.0.0")
     assert not list(tmp_path.rglob("*.whl"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pandas", "polars", "pyarrow", "sklearn", "numpy", "mlflow", "duckdb", "json", "test", "patronage", "pip", "yaml",
+     "dateutil", "flask", "hydra_core", "scikit_learn", "jinja2", "ibis"],
+)  # fmt: skip
+def test_name_that_is_taken_is_refused(folder, tmp_path, name):
+    with pytest.raises(ConfigError, match=f"taken by Python or a dependency, got '{name}'"):
+        export_wheel(folder, tmp_path / "dist", name, "1.0.0")
+    assert not list(tmp_path.rglob("*.whl"))
+
+
+def test_names_of_exported_modules_are_free():
+    assert not {"patronage_scorer", "shop_scores", "scores", "churn", "model", "scorer"} & taken_names()
 
 
 @pytest.mark.parametrize("version", ["", "latest", "v1.0", "1.0-final", "1..0", "1.0\n"])

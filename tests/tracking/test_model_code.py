@@ -1,6 +1,8 @@
 """The served model scores whatever its signature lets in, and tells its log of columns unlike those of the training."""
 
+import json
 import logging
+import re
 from types import SimpleNamespace
 
 import pandas as pd
@@ -49,3 +51,31 @@ def test_features_of_a_ledger_are_not_held_against_it(caplog):
     found = served(GOLDEN).predict(None, frame)
     assert found["clv"].to_numpy().tobytes() == load_scorer(GOLDEN).score(frame)["clv"].tobytes()
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"T": -1.0}, "recency above T (1 row, first: 0)"),
+        ({"spend_total": 1e39}, "spend_total too large (1 row, first: 0)"),
+        ({"frequency": 1e12}, "frequency too large (1 row, first: 0)"),
+    ],
+)
+def test_a_server_says_which_rows_cannot_be_scored(change, words):
+    """MLflow's own way from the body of a request to its answer, without the server around it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.pyfunc.scoring_server import invocations
+
+    model = served(GOLDEN)
+    asked = SimpleNamespace(metadata=None, predict=lambda data: model.predict(None, data))
+    frame = pd.DataFrame(columns_of(1))[list(read_bundle(GOLDEN).inputs.names)].assign(**change)
+    body = json.dumps({"dataframe_split": frame.astype(object).where(frame.notna(), None).to_dict("split")})
+    with pytest.raises(MlflowException) as refused:
+        invocations(body, "application/json", asked, None)
+    assert refused.value.get_http_status_code() == 400
+    answer = json.loads(refused.value.serialize_as_json())
+    assert answer["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert words in answer["message"]
+    # To callers in Python it is what the runtime raises everywhere: a ValueError.
+    with pytest.raises(ValueError, match=re.escape(words)):
+        model.predict(None, frame)

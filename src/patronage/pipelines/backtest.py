@@ -20,7 +20,7 @@ from patronage.evaluation.candidates import (
 )
 from patronage.evaluation.judging import Resamples
 from patronage.evaluation.leaderboard import leaderboard, words_of
-from patronage.files import check_writable, written_whole
+from patronage.files import check_replaceable, check_writable, written_whole
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.candidate_recipes import candidate_recipes, flat
@@ -37,6 +37,8 @@ from patronage.scoring.tables import write_table
 from patronage.tracking.backtest import BacktestRecord, CandidateRuns, record_backtest
 
 PAGE = "backtest.html"
+WRITTEN = (PAGE, *(f"{name}.parquet" for name in BACKTEST_TABLES))
+"""Files of a result beside its pictures, which the next one replaces."""
 
 
 class BacktestSettings(Settings):
@@ -90,6 +92,7 @@ def backtest(config: dict[str, Any]) -> None:
     of_train = {key: value for key, value in config.items() if key not in own}
     base = Recipe.from_config(of_train)
     recipes = candidate_recipes(of_train, settings.candidates)
+    check_replaceable(settings.out, WRITTEN, ".png")
     check_writable(Path(settings.out).parent)
     if settings.track:
         base.store.check_writable()

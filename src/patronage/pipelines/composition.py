@@ -15,6 +15,9 @@ CLOSE_KEYS = 3
 """Keys that come close to a misspelt one, of which a message names so many at most."""
 
 NO_SUCH_KEY = re.compile(r"Could not override '(?P<key>[^']+)'")
+PASSWORD = re.compile(r"(?P<user>\w://[^:/\s]*:)\S*@")
+"""In an address, which a message may repeat but for the password."""
+
 IN_TWO_PLACES = re.compile(r"Multiple values for (?P<group>[^.]+)\.")
 
 
@@ -34,13 +37,12 @@ def explained(error: Exception, command: str, arguments: Sequence[str]) -> Confi
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return ConfigError(f"{_no_such_option(error, arguments)} {help_there}")
     if isinstance(error, OverrideParseException):
-        if "=" not in str(error.override):
-            return ConfigError(
-                f"The argument {error.override!r} has no value: write {error.override}=VALUE. {help_there}"
-            )
-        reason = str(error.message).splitlines()[0].removesuffix(f" '{error.override}'")
+        given = PASSWORD.sub(r"\g<user>***@", str(error.override))
+        if "=" not in given:
+            return ConfigError(f"The argument {given!r} has no value: write {given}=VALUE. {help_there}")
+        reason = PASSWORD.sub(r"\g<user>***@", str(error.message).splitlines()[0]).removesuffix(f" '{given}'")
         return ConfigError(
-            f"The argument {error.override!r} cannot be read as key=value ({reason}). Quote values with blanks, commas "
+            f"The argument {given!r} cannot be read as key=value ({reason}). Quote values with blanks, commas "
             "or braces for the shell and for the program: 'key=\"a, b\"'."
         )
     told = NO_SUCH_KEY.search(str(error))

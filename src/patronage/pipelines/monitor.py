@@ -15,7 +15,7 @@ from patronage.evaluation.candidates import what_came, what_was_told
 from patronage.evaluation.drift import DriftSizes, drift
 from patronage.evaluation.profile import Profile
 from patronage.evaluation.realised import RealisedSizes, realised
-from patronage.files import check_writable, written_whole
+from patronage.files import check_replaceable, check_writable, written_whole
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
@@ -34,6 +34,8 @@ from patronage.tracking.registry import ResolvedModel, resolve_model
 GROUPS = {"ledger", "dates", "engine", "contract", "identity", "tracking"}
 
 PAGE = "monitoring.html"
+WRITTEN = (PAGE, *(f"{name}.{suffix}" for name in MONITORING_TABLES for suffix in ("parquet", "csv")))
+"""Files of a result, which the next one replaces."""
 
 
 class Limits(Settings):
@@ -97,6 +99,7 @@ def monitor(config: dict[str, Any]) -> None:
     observed = _observed(config)
     store = tracking_store(config)
     opened = None if settings.input else ledger_opener(config, linked_until=settings.as_of or observed)
+    check_replaceable(settings.out, WRITTEN)
     check_writable(Path(settings.out).parent)
     if settings.track:
         store.check_writable()

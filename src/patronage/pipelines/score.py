@@ -12,6 +12,7 @@ from patronage.pipelines.progress import progress
 from patronage.pipelines.score_customer_table import of_customer_table
 from patronage.pipelines.score_inputs import Asked, Score, of_features, of_ledger
 from patronage.pipelines.score_on_spark import in_storage, of_storage, on_spark, refuse_beyond_spark, wants_spark
+from patronage.pipelines.score_places import given_places
 from patronage.pipelines.score_results import say_plan, say_results
 from patronage.pipelines.settings import own_settings
 from patronage.pipelines.table_settings import tells_rows
@@ -21,6 +22,8 @@ from patronage.scoring.batch import RowScorer
 from patronage.scoring.intervals import ScoreIntervals
 from patronage.scoring.job import ScoreJob, reasons_in_words, run_job
 from patronage.scoring.outputs import output_of
+from patronage.scoring.places import refuse_overwriting
+from patronage.scoring.publishing import writes_of
 from patronage.scoring.reasons import ScoreReasons
 from patronage.tracking.registry import resolve_model
 
@@ -33,6 +36,7 @@ def score(config: dict[str, Any]) -> None:
     if wants_spark(config):
         refuse_beyond_spark(settings)
     output = output_of(settings.out, settings.out_table, settings.work_folder)
+    refuse_overwriting(writes_of(output), given_places(settings, config))
     asked = _asked(settings, config)
     store = tracking_store(config)
     check_writable(output.path.parent)

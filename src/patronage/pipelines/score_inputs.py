@@ -25,6 +25,7 @@ from patronage.scoring.feature_rows import FeatureRows, found_files
 from patronage.scoring.held_rows import Rows, held_rows
 from patronage.scoring.job import ledger_rows
 from patronage.scoring.profit import ScoreProfit
+from patronage.scoring.repeated import repeated_customers, repeated_in_words
 from patronage.scoring.spark_rows import spark_ledger_rows
 from patronage.scoring.table_checks import Checked, check_rows
 from patronage.value.activity_costs import ActivityCosts, activity_costs
@@ -113,17 +114,21 @@ def of_features(settings: Score) -> Asked:
     def of_files(bundle: AnyBundle) -> Customers:
         with console.step(f"Look at the table {location}"):
             rows = FeatureRows(found_files(location), bundle.inputs)
-            facts = {"kind": "feature table", "location": location, "files": rows.facts()}
+            facts: dict[str, Any] = {"kind": "feature table", "location": location, "files": rows.facts()}
             checked = _checked(rows.parts(0, size), location, bundle)
+            facts["repeated_customers"] = repeated_customers(rows.ids())
         say_checked(checked)
+        _say_repeated(facts, location)
         return Customers(lambda _: rows, facts, len(rows), held=False)
 
     def of_duckdb(bundle: AnyBundle) -> Customers:
         with console.step(f"Look at the table {settings.input_table or ''} of {location}"):
             rows = DuckDbRows(location, settings.input_table, bundle.inputs)
             checked = _checked(rows.parts(), rows.location, bundle)
+            facts = {"kind": "table of a DuckDB file", **rows.facts()}
+            facts["repeated_customers"] = repeated_customers(rows.ids())
         say_checked(checked)
-        facts = {"kind": "table of a DuckDB file", **rows.facts()}
+        _say_repeated(facts, rows.location)
         return Customers(held_rows(rows.batches, bundle.inputs), facts, len(rows), held=True)
 
     in_duckdb = settings.input_table is not None or is_duckdb(location)
@@ -180,6 +185,13 @@ def say_checked(checked: Checked | None) -> None:
     for found in checked.notes if checked else ():
         console.note(found)
     for found in checked.warnings if checked else ():
+        console.warn(found)
+
+
+def _say_repeated(facts: dict[str, Any], location: str) -> None:
+    """Warn of customers that are in a table more than once."""
+    found = repeated_in_words(facts["repeated_customers"], location)
+    if found:
         console.warn(found)
 
 

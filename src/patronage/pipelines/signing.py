@@ -7,7 +7,7 @@ from typing import Any
 
 from patronage.errors import ConfigError
 from patronage.pipelines.settings import Settings, settings_from
-from patronage.runtime.bundle_signature import PRIVATE_KEY, PUBLIC_KEY
+from patronage.runtime.bundle_signature import PRIVATE_KEY, PUBLIC_KEY, check_keys
 
 
 class Signing(Settings):
@@ -28,7 +28,7 @@ def use_keys(config: Mapping[str, Any]) -> None:
     Raises
     ------
     ConfigError
-        If a file is not there.
+        If a file is not there, or holds no such key.
     """
     settings = settings_from(Signing, config, "signing")
     for key, variable in (("private_key", PRIVATE_KEY), ("public_key", PUBLIC_KEY)):
@@ -39,3 +39,4 @@ def use_keys(config: Mapping[str, Any]) -> None:
             message = f"signing.{key}: there is no file {given}."
             raise ConfigError(message)
         os.environ[variable] = str(Path(given).absolute())
+    check_keys()

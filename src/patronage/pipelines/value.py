@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from patronage.errors import ConfigError
-from patronage.files import check_writable, written_whole
+from patronage.files import check_replaceable, check_writable, written_whole
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.opening import ledger_opener, tracking_store
@@ -33,6 +33,9 @@ from patronage.value.valuation import AcquisitionForecast
 GROUPS = {"ledger", "dates", "engine", "contract", "identity", "costs", "segments", "setting", "tracking"}
 
 PAGE = "value.html"
+WRITTEN = (PAGE, *(f"{name}.parquet" for name in VALUE_TABLES))
+"""Files of a result beside its pictures, which the next one replaces."""
+
 
 OF_CONTRACTS = "estimated from the contracts of the ledger"
 """What stands in the place of a model's name where none is read."""
@@ -130,6 +133,7 @@ def value(config: dict[str, Any]) -> None:
     costs, rules = activity_costs(config["costs"]), segment_rules(config["segments"])
     store = tracking_store(config)
     opened = ledger_opener(config, linked_until=settings.as_of)
+    check_replaceable(settings.out, WRITTEN, ".png")
     check_writable(Path(settings.out).parent)
     if settings.track:
         store.check_writable()

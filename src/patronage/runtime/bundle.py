@@ -26,11 +26,20 @@ from typing import Any, ClassVar
 import xgboost
 
 from ..errors import BundleError
-from ..files import written_whole
+from ..files import check_replaceable, written_whole
 from ..schema import MODEL_INPUT, SCORE_VALUES, TABLE_SCORE_VALUES, TableSchema
 from . import bundle_values as checked
 from .bundle_files import MANIFEST as MANIFEST
-from .bundle_files import TREES, checked_member, file_facts, parsed, read_bytes, refuse_other_files, write_json
+from .bundle_files import (
+    SIGNATURE,
+    TREES,
+    checked_member,
+    file_facts,
+    parsed,
+    read_bytes,
+    refuse_other_files,
+    write_json,
+)
 from .bundle_signature import check_signature, sign_bundle
 from .bundle_trees import check_trees
 from .churn_kinds import AnyChurnModel, churn_facts, churn_model, churn_trees
@@ -147,11 +156,12 @@ def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If it cannot be written, or something else than a bundle is there.
     ConfigError
         If the key cannot be used.
     """
     folder = Path(folder)
+    check_replaceable(folder, (MANIFEST, SIGNATURE, *MEMBERS))
     with written_whole(folder) as place:
         place.mkdir()
         if isinstance(bundle, Bundle):

@@ -47,8 +47,8 @@ def sign_bundle(folder: Path, private_key: Path | str | None = None) -> bool:
     ConfigError
         If the key cannot be used.
     """
-    path = private_key or os.environ.get(PRIVATE_KEY)
-    if not path:
+    path = private_key or _configured(PRIVATE_KEY)
+    if path is None:
         return False
     signature = _private(Path(path)).sign(_SUBJECT + (folder / MANIFEST).read_bytes())
     write_json(folder / SIGNATURE, {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode("ascii")})
@@ -73,8 +73,8 @@ def check_signature(folder: Path, manifest: bytes, public_key: Path | str | None
     ConfigError
         If the key cannot be used.
     """
-    path = public_key or os.environ.get(PUBLIC_KEY)
-    if not path:
+    path = public_key or _configured(PUBLIC_KEY)
+    if path is None:
         return
     key = _public(Path(path))
     if not (folder / SIGNATURE).exists():
@@ -94,6 +94,29 @@ def check_signature(folder: Path, manifest: bytes, public_key: Path | str | None
             "somebody else signed it. Do not use it."
         )
         raise BundleError(message) from error
+
+
+def check_keys() -> None:
+    """Read the keys that the environment names, if any, before long work that ends in a signature or begins with one.
+
+    Raises
+    ------
+    ConfigError
+        If one cannot be used.
+    """
+    for variable, load in ((PRIVATE_KEY, _private), (PUBLIC_KEY, _public)):
+        path = _configured(variable)
+        if path is not None:
+            load(Path(path))
+
+
+def _configured(variable: str) -> str | None:
+    """The path of a key in the environment. An empty one, as of a variable that was not set, must not open the door."""
+    path = os.environ.get(variable)
+    if path is not None and not path.strip():
+        message = f"The environment variable {variable} is there and empty: name the file of a key, or unset it."
+        raise ConfigError(message)
+    return path
 
 
 def _private(path: Path) -> Any:

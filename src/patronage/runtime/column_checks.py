@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from .bundle import AnyBundle, TableBundle
-from .histories import FIRST_EXAMPLES
+from .histories import FIRST_EXAMPLES, checked_histories
 from .known_values import MISSING_SHARE, UNKNOWN_SHARE, missing, never_missing, unknown
-from .scorer import model_input
+from .table_input import scorable_input
 
 UNLIKELY = 1e-6
 """Chance below which more missing values than in training are no accident, small enough for tables of many columns."""
@@ -79,7 +79,7 @@ def counted(columns: Mapping[str, NDArray[Any]], categories: Mapping[str, Sequen
     Parameters
     ----------
     columns : mapping of str to ndarray, shape (n,)
-        Numbers, missing as NaN, and text, missing as None, as `scorer.model_input` gives them.
+        Numbers, missing as NaN, and text, missing as None, as `table_input.model_input` gives them.
     categories : mapping of str to sequence of str
         The values that the model tells apart, of each feature that is text.
 
@@ -104,9 +104,9 @@ def counted_table(table: Any, bundle: AnyBundle) -> dict[str, ColumnCount]:
     Raises
     ------
     InputError
-        As `scorer.model_input`.
+        As `table_input.scorable_input`.
     """
-    return counted(model_input(table, bundle.inputs), bundle.churn.categories)
+    return counted(scorable_input(table, bundle), bundle.churn.categories)
 
 
 def checked(table: Any, bundle: AnyBundle) -> Judged:
@@ -120,9 +120,13 @@ def checked(table: Any, bundle: AnyBundle) -> Judged:
     Raises
     ------
     InputError
-        As `scorer.model_input`.
+        As `table_input.scorable_input`, and `histories.checked_histories` of a ledger's bundle.
     """
-    return judged(counted_table(table, bundle), bundle) if isinstance(bundle, TableBundle) else Judged((), (), ())
+    if isinstance(bundle, TableBundle):
+        return judged(counted_table(table, bundle), bundle)
+    columns = scorable_input(table, bundle)
+    checked_histories(columns["frequency"], columns["recency"], columns["T"])
+    return Judged((), (), ())
 
 
 def added(counts: Counts | None, more: Counts) -> Counts:

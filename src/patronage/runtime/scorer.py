@@ -1,21 +1,20 @@
 """The scorer: model input in, scores out. Every way of scoring ends here, so all of them give the same numbers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..schema import SCORE_VALUES, TableSchema
+from ..schema import SCORE_VALUES
 from . import clv, gamma_gamma
 from .bundle import AnyBundle, Bundle, TableBundle, read_bundle
-from .histories import FloatArray, Histories, checked_histories, refuse_rows
+from .histories import FloatArray, Histories, checked_histories
 from .known_values import filled
 from .purchase.model import PurchaseParams
 from .reasons import Direction, Reasons, ReasonTeller
+from .table_input import model_input as model_input
+from .table_input import scorable_input
 
 SomeBundle = TypeVar("SomeBundle", bound=AnyBundle)
 
@@ -93,7 +92,7 @@ class Scorer(_Explained[Bundle]):
         InputError
             If a column is missing or of another type, or rows hold values that cannot be; all reasons at once.
         """
-        columns = model_input(table, self.bundle.inputs)
+        columns = scorable_input(table, self.bundle)
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         bundle = self.bundle
         horizon = bundle.time_unit.from_days(bundle.horizon_days)
@@ -112,7 +111,7 @@ class Scorer(_Explained[Bundle]):
         return {name: scores[name] for name in SCORE_VALUES.names}
 
     def _churn_input(self, table: Any) -> dict[str, NDArray[Any]]:
-        columns = model_input(table, self.bundle.inputs)
+        columns = scorable_input(table, self.bundle)
         bundle = self.bundle
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         return columns | told_by_purchases(bundle.purchase, histories, bundle.time_unit.from_days(bundle.horizon_days))
@@ -144,7 +143,7 @@ class TableScorer(_Explained[TableBundle]):
         Raises
         ------
         InputError
-            If a column is missing or of another type, or numbers are infinite; all reasons at once.
+            If a column is missing or of another type, or numbers are infinite or too large; all reasons at once.
         """
         return {"churn_probability": self.bundle.churn.churn_probability(self._churn_input(table))}
 
@@ -195,96 +194,12 @@ def load_scorer(folder: Path | str) -> AnyScorer:
 
 
 def input_of(table: Any, bundle: AnyBundle) -> dict[str, NDArray[Any]]:
-    """What a bundle scores, and tells the reasons of: `model_input`, of a customer table with `known_values.filled`.
+    """What a bundle scores, and tells the reasons of: `scorable_input`, of a customer table with `known_values.filled`.
 
     Raises
     ------
     InputError
-        As `model_input`.
+        As `scorable_input`.
     """
-    columns = model_input(table, bundle.inputs)
+    columns = scorable_input(table, bundle)
     return filled(columns, bundle.training) if isinstance(bundle, TableBundle) else columns
-
-
-def model_input(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:
-    """Take the columns that a model needs out of a table, as checked arrays.
-
-    Parameters
-    ----------
-    table : mapping of str to array-like, pandas, Polars or Arrow table
-    inputs : TableSchema
-        The columns; text as ``string``, all others are numbers.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-        Numbers as float64, missing as NaN; text as object, missing as None.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, of another type or length, or holds values that cannot be.
-    """
-    names = _column_names(table)
-    missing = [name for name in inputs.names if name not in names]
-    if missing:
-        message = (
-            f"The table lacks {len(missing)} of {len(inputs.names)} columns: {', '.join(missing)}. "
-            f"It has: {', '.join(map(str, names)) or 'none'}."
-        )
-        raise InputError(message)
-    columns: dict[str, NDArray[Any]] = {
-        column.name: (_as_text if column.type == "string" else _as_floats)(column.name, table[column.name])
-        for column in inputs.columns
-    }
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) != 1:
-        message = f"The columns differ in length: {lengths}."
-        raise InputError(message)
-    if not any(lengths.values()):
-        return columns
-    numbers = [column for column in inputs.columns if column.type != "string"]
-    failures = {f"{column.name} infinite": np.isinf(columns[column.name]) for column in numbers}
-    failures |= {f"{column.name} missing": np.isnan(columns[column.name]) for column in numbers if not column.nullable}
-    refuse_rows(failures, what="rows")
-    return columns
-
-
-def _column_names(table: Any) -> list[str]:
-    # Arrow tables call them column_names (and columns the data); pandas and Polars columns; mappings keys.
-    for attribute in ("column_names", "columns", "keys"):
-        names: Any | Callable[[], Any] = getattr(table, attribute, None)
-        if names is not None:
-            return list(names() if callable(names) else names)
-    message = f"Expected a mapping of columns or a table, got {type(table).__name__}."
-    raise InputError(message)
-
-
-def _as_floats(name: str, values: Any) -> FloatArray:
-    try:
-        column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        message = f"The column {name} is not numeric: {error}."
-        raise InputError(message) from error
-    if column.ndim != 1:
-        message = f"The column {name} must have one dimension, got shape {column.shape}."
-        raise InputError(message)
-    return column
-
-
-def _as_text(name: str, values: Any) -> NDArray[Any]:
-    """Text as objects; None, NaN and their like are missing."""
-    column = np.asarray(values, dtype=object)
-    if column.ndim != 1:
-        message = f"The column {name} must have one dimension, got shape {column.shape}."
-        raise InputError(message)
-    # NaN and NaT differ from themselves; pandas' NA cannot be compared at all.
-    text = [
-        None if value is None or type(value).__name__ == "NAType" or value != value else value
-        for value in column.tolist()
-    ]
-    other = next((value for value in text if not (value is None or isinstance(value, str))), None)
-    if other is not None:
-        message = f"The column {name} holds text; got {other!r} ({type(other).__name__})."
-        raise InputError(message)
-    return np.array(text, dtype=object)

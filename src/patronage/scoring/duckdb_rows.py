@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from patronage.errors import ConfigError, SourceError
 from patronage.schema import TableSchema
-from patronage.scoring.feature_rows import CUSTOMER_ID, as_stated, check_columns
+from patronage.scoring.feature_rows import CUSTOMER_ID, as_stated, check_columns, ids_as_text
 
 MAGIC, MAGIC_AT = b"DUCK", 8
 """What a DuckDB file holds near its beginning, and where."""
@@ -84,6 +84,13 @@ class DuckDbRows:
         """The rows piece by piece, text and numbers as `FeatureRows.parts` gives them."""
         for batch in self._pieces():
             yield as_stated(pa.table(batch), self.inputs, self.location)
+
+    def ids(self) -> Iterator[pa.RecordBatch]:
+        """The customers alone, as text."""
+        with self._reading() as connection:
+            query = f"SELECT {_quoted(CUSTOMER_ID)} FROM {self._name}"
+            for batch in connection.execute(query).to_arrow_reader(ROWS_AT_ONCE):
+                yield from ids_as_text(pa.table(batch))
 
     def _arrow(self) -> pa.Schema:
         with self._reading() as connection:

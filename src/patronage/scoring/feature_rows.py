@@ -71,6 +71,16 @@ class FeatureRows:
             found.append({"path": str(path), "rows": rows, "bytes": path.stat().st_size, "sha256": digest})
         return found
 
+    def ids(self) -> Iterator[pa.RecordBatch]:
+        """The customers alone, as text, in the order of the rows."""
+        for path in self.paths:
+            with _opened(path) as file:
+                try:
+                    for batch in file.iter_batches(columns=[CUSTOMER_ID]):
+                        yield from ids_as_text(pa.table(batch))
+                except (pa.ArrowException, OSError) as error:
+                    raise _unreadable(path, error) from error
+
     def require_unchanged(self) -> None:
         """Refuse files that are not those that were opened.
 
@@ -158,6 +168,12 @@ def as_stated(table: pa.Table, inputs: TableSchema, location: str) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
+def ids_as_text(table: pa.Table) -> list[pa.RecordBatch]:
+    """The column customer_id of a table, alone and as text."""
+    batches: list[pa.RecordBatch] = pa.table({CUSTOMER_ID: _cast(table[CUSTOMER_ID], pa.string())}).to_batches()
+    return batches
+
+
 def found_files(location: str | Path) -> list[Path]:
     """The Parquet files of a file, a folder or a glob, in order of their names.
 
@@ -168,7 +184,7 @@ def found_files(location: str | Path) -> list[Path]:
     """
     path = Path(location)
     if path.is_dir():
-        files = sorted(one for one in path.rglob("*.parquet") if not one.name.startswith((".", "_")))
+        files = sorted(one for one in path.rglob("*.parquet") if not _is_hidden(one.relative_to(path)))
     elif any(sign in str(location) for sign in "*?["):
         anchor = Path(path.anchor) if path.anchor else Path()
         files = sorted(one for one in anchor.glob(str(path.relative_to(anchor))) if one.is_file())
@@ -181,6 +197,11 @@ def found_files(location: str | Path) -> list[Path]:
         )
         raise SourceError(message)
     return files
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is hidden, or in a hidden folder: such as the finished parts of a job that was stopped."""
+    return path.name.startswith("_") or any(part.startswith(".") for part in path.parts)
 
 
 def _opened(path: Path) -> Any:

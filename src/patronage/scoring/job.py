@@ -30,7 +30,8 @@ from patronage.scoring.held_rows import held_rows
 from patronage.scoring.intervals import ScoreIntervals
 from patronage.scoring.manifest import json_values, manifest_of, versions
 from patronage.scoring.outputs import output_of
-from patronage.scoring.publishing import Output, Results
+from patronage.scoring.places import Given, refuse_overwriting
+from patronage.scoring.publishing import Output, Results, work_folder_of
 from patronage.scoring.reasons import ScoreReasons
 from patronage.scoring.scored_file import ScoredFile as ScoredFile
 from patronage.scoring.work import HOLDER, Part, Work
@@ -83,7 +84,7 @@ class ScoreJob:
     @property
     def work_folder(self) -> Path:
         """Where parts are kept until the output is complete."""
-        return self.output.path.with_name(f".{self.output.path.name}.work")
+        return work_folder_of(self.output)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -125,6 +126,8 @@ def run_job(
 
     Raises
     ------
+    ConfigError
+        If the output would replace a file that is scored.
     InputError
         If the rows cannot be read, changed meanwhile, or none of them can be scored.
     OutputError
@@ -139,6 +142,7 @@ def run_job(
             if dropped and on_dropped:
                 on_dropped(dropped)
             rows = job.rows(work.folder)
+            _leave_rows_alone(job, rows)
             n = min(len(rows), len(rows) if job.limit is None else job.limit)
             if on_rows:
                 on_rows(n)
@@ -231,6 +235,13 @@ def ledger_rows(tables: LedgerTables, scorer: Scorer, as_of: date, batches: Any 
     return held_rows(lambda: batches(wanted) if batches else wanted.to_pyarrow_batches(), scorer.bundle.inputs, nobody)
 
 
+def _leave_rows_alone(job: ScoreJob, rows: FeatureRows) -> None:
+    """Refuse to replace a file that is scored; rows that are held in the work folder are the job's own."""
+    held = job.work_folder.resolve()
+    files = [path for path in rows.paths if not path.resolve().is_relative_to(held)]
+    refuse_overwriting(job.output.writes, [Given("the input", str(path)) for path in files])
+
+
 def _scored_parts(
     job: ScoreJob, rows: FeatureRows, n: int, work: Work, on_progress: Callable[[int], None]
 ) -> tuple[list[Part], int]:
@@ -303,10 +314,10 @@ def _published(
         summary.watch,
     )
     if not scored:
-        rejects = job.output.put_rejects(results, work.folder)
+        unscored = job.output.put_unscored(results, work.folder)
         message = (
-            f"None of {rejected:,} rows can be scored: {reasons_in_words(reasons)}. They are written to {rejects}; "
-            "there are no scores."
+            f"None of {rejected:,} rows can be scored: {reasons_in_words(reasons)}. They are written to {unscored}; "
+            "there are no scores of this job, and those of an earlier one stay as they are."
         )
         raise InputError(message, counts=reasons)
     with job.output.publishing(results, work.folder) as published:

@@ -13,18 +13,30 @@ import pyarrow.parquet as pq
 
 from patronage.errors import ConfigError, OutputError
 from patronage.files import put_in_place, writing
-from patronage.schema import Column
-from patronage.scoring.batch import arrow_schema
+from patronage.schema import SCORES, TABLE_SCORES, Column
+from patronage.scoring.beside import (
+    MANIFEST,
+    REJECTED,
+    SUFFIX,
+    UNSCORED,
+    alone_with,
+    beside,
+    joined,
+    joined_rejects,
+    require_own_manifest,
+    unscored,
+)
 from patronage.scoring.lock import only_writer
 from patronage.scoring.manifest import write_manifest
-from patronage.scoring.publishing import Output, Published, Results, Watch
-from patronage.scoring.usable import REJECTS
+from patronage.scoring.places import Written
+from patronage.scoring.publishing import Output, Published, Results
 from patronage.scoring.work import sha256_of
-
-SUFFIX = ".parquet"
 
 DATABASES = ("postgresql://", "postgres://")
 """How the address of a database begins."""
+
+OF_ALL_SCORES = frozenset(SCORES.names) & frozenset(TABLE_SCORES.names)
+"""Columns by which a file is known as one of scores, whatever model made it."""
 
 
 class _Files(ABC):
@@ -48,28 +60,49 @@ class _Files(ABC):
         """Keep other jobs away; see `lock.only_writer`."""
         return only_writer(self.path, holder)
 
+    @property
+    def writes(self) -> tuple[Written, ...]:
+        """See `publishing.Output.writes`."""
+        return (
+            Written(f"out={self.path}", self.path, is_folder=self.kind == DatasetOutput.kind),
+            *(
+                Written(f"The {what} of out={self.path}", beside(self.path, ending))
+                for what, ending in (("manifest", MANIFEST), ("rejects", REJECTED), ("unscored rows", UNSCORED))
+            ),
+        )
+
+    def check(self, columns: Sequence[Column] | None = None) -> None:  # noqa: ARG002
+        """Refuse a place that holds something else, or whose manifest is that of another output."""
+        self._check_place()
+        require_own_manifest(self.path, self.kind)
+
     @contextmanager
     def publishing(self, results: Results, work: Path) -> Iterator[Published]:
         """Put everything together beside its place, and then there: scores, rejects, and the manifest last."""
-        rejects, manifest = beside(self.path, "rejects.parquet"), beside(self.path, "manifest.json")
-        rejected = _joined_rejects(results, work) if results.rejects else None
+        rejects, manifest = beside(self.path, REJECTED), beside(self.path, MANIFEST)
+        rejected = joined_rejects(results, work) if results.rejects else None
         finished, facts = self._put_together(results, work)
-        with writing(self.path):
-            # A manifest beside other scores than its own would not be true, so the earlier one goes first.
-            manifest.unlink(missing_ok=True)
-            rejects.unlink(missing_ok=True)
-            put_in_place(finished, self.path, _free(work / "replaced"))
-            if rejected is not None:
-                rejected.replace(rejects)
-        yield Published(
-            facts, rejects if rejected else None, manifest, lambda told: write_manifest(told, manifest, work)
-        )
+        with alone_with(manifest):
+            require_own_manifest(self.path, self.kind)
+            with writing(self.path):
+                # A manifest beside other scores than its own would not be true, so the earlier one goes first.
+                manifest.unlink(missing_ok=True)
+                rejects.unlink(missing_ok=True)
+                beside(self.path, UNSCORED).unlink(missing_ok=True)
+                put_in_place(finished, self.path, _free(work / "replaced"))
+                if rejected is not None:
+                    rejected.replace(rejects)
+            yield Published(
+                facts, rejects if rejected else None, manifest, lambda told: write_manifest(told, manifest, work)
+            )
 
-    def put_rejects(self, results: Results, work: Path) -> Path:
-        """Put rejects alone in their place; earlier scores stay."""
-        rejects = beside(self.path, "rejects.parquet")
-        _joined_rejects(results, work).replace(rejects)
-        return rejects
+    def put_unscored(self, results: Results, work: Path) -> Path:
+        """See `publishing.Output.put_unscored`."""
+        return unscored(results, self.path, work)
+
+    @abstractmethod
+    def _check_place(self) -> None:
+        """Refuse a place that holds something else."""
 
     @abstractmethod
     def _put_together(self, results: Results, work: Path) -> tuple[Path, list[dict[str, Any]]]:
@@ -82,8 +115,7 @@ class FileOutput(_Files):
     kind = "file"
     encoding: ClassVar[dict[str, Any]] = {"compression": "none", "use_dictionary": False, "write_statistics": False}
 
-    def check(self, columns: Sequence[Column] | None = None) -> None:  # noqa: ARG002
-        """Refuse a folder of that name."""
+    def _check_place(self) -> None:
         if self.path.is_dir():
             message = f"{self.path} is a folder, but scores are to be one file. Name another out=..., or remove it."
             raise OutputError(message)
@@ -99,14 +131,13 @@ class DatasetOutput(_Files):
     kind = "dataset"
     encoding: ClassVar[dict[str, Any]] = {}
 
-    def check(self, columns: Sequence[Column] | None = None) -> None:  # noqa: ARG002
-        """Refuse a folder that holds anything but an earlier dataset, which would be lost."""
+    def _check_place(self) -> None:
         if self.path.is_file():
             message = f"{self.path} is a file; for one file of scores give out a name that ends in {SUFFIX}."
             raise OutputError(message)
         if not self.path.is_dir():
             return
-        other = sorted(one.name for one in self.path.iterdir() if not _is_part(one))
+        other = sorted(one.name for one in self.path.iterdir() if not _is_part_of_scores(one))
         if other:
             message = (
                 f"The folder {self.path} holds {len(other):,} things that are no parts of scores, such as {other[0]}, "
@@ -149,10 +180,16 @@ def output_of(out: str, table: str | None = None, work_folder: str = "outputs") 
         message = f"out_table={table} is of a database, and out names none: give it as out=postgresql://user@host/db."
         raise ConfigError(message)
     path = Path(out)
+    if path.name.endswith((f".{REJECTED}", f".{UNSCORED}")):
+        message = (
+            f"out={out} has the name of a file that goes with scores: those that end in .{REJECTED} or .{UNSCORED} "
+            "hold rows without scores. Name another out=..."
+        )
+        raise ConfigError(message)
     if path.suffix == SUFFIX:
-        return FileOutput(path)
+        return FileOutput(_followed(path))
     if out.strip() and path.name and not path.suffix:
-        return DatasetOutput(path)
+        return DatasetOutput(_followed(path))
     message = (
         f"Scores are written as Parquet, but out is {out}: give it a name that ends in {SUFFIX}, or one without an "
         "ending for a folder of such files."
@@ -160,41 +197,30 @@ def output_of(out: str, table: str | None = None, work_folder: str = "outputs") 
     raise ConfigError(message)
 
 
-def beside(output: Path, ending: str) -> Path:
-    """A file that belongs to an output: ``scores.parquet`` has ``scores.rejects.parquet`` and the like."""
-    return output.with_name(f"{output.name.removesuffix(SUFFIX)}.{ending}")
-
-
-def joined(parts: Sequence[Path], schema: pa.Schema, path: Path, watch: Watch | None = None) -> Path:
-    """Write Parquet files as one, a row group each.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    # The ids of customers differ from row to row: looking for equal ones takes time and saves nothing.
-    repeated = [name for name in schema.names if name != "customer_id"]
-    with writing(path), pq.ParquetWriter(path, schema, use_dictionary=repeated) as writer:
-        for part in parts:
-            table = pq.read_table(part, schema=schema, memory_map=True)
-            writer.write_table(table, row_group_size=table.num_rows)
-            if watch is not None:
-                watch(table)
-    return path
-
-
 def file_facts(path: Path, name: str) -> dict[str, Any]:
     """Name, bytes and SHA-256 of a file."""
     return {"name": name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def _is_part(path: Path) -> bool:
-    return path.is_file() and path.name.startswith("part-") and path.suffix == SUFFIX
+def _is_part_of_scores(path: Path) -> bool:
+    """Whether a file has the name and the columns of a part of scores; tables of features have such names too."""
+    if not (path.is_file() and path.name.startswith("part-") and path.suffix == SUFFIX):
+        return False
+    try:
+        return OF_ALL_SCORES.issubset(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError):
+        return False
 
 
-def _joined_rejects(results: Results, work: Path) -> Path:
-    return joined(results.rejects, arrow_schema(REJECTS), work / "rejects.unfinished")
+def _followed(path: Path) -> Path:
+    """Where a link leads; other paths as they are."""
+    if not path.is_symlink():
+        return path
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        message = f"out={path} is a link that leads nowhere: {error}. Name another out=..."
+        raise ConfigError(message) from error
 
 
 def _free(path: Path) -> Path:

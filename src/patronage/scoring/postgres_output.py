@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 
 from patronage.errors import ConfigError, OutputError
 from patronage.schema import Column
+from patronage.scoring.beside import UNSCORED, beside, unscored
 from patronage.scoring.lock import only_writer
+from patronage.scoring.places import Written
 from patronage.scoring.postgres_tables import LONGEST_NAME, copied, emptied, found_columns, made
 from patronage.scoring.publishing import Published, Results, arrow_schema_of
 from patronage.scoring.usable import REJECTS
@@ -90,6 +92,11 @@ class PostgresOutput:
         server = " at " + ":".join(filter(None, (host, port))) if host else ""
         return f"the table {self._schema}.{self._table} of the database {database or 'of the user'}{server}"
 
+    @property
+    def writes(self) -> tuple[Written, ...]:
+        """See `publishing.Output.writes`."""
+        return (Written("The file of unscored rows in work_folder", beside(self.path, UNSCORED)),)
+
     def is_there(self) -> bool:
         """Whether there is a table of that name."""
         with self._connected() as connection, connection.cursor() as cursor:
@@ -146,14 +153,11 @@ class PostgresOutput:
                 f"{self._schema}.{self._table}{MANIFEST}",
                 lambda told: self._tell(cursor, told),
             )
+        beside(self.path, UNSCORED).unlink(missing_ok=True)
 
-    def put_rejects(self, results: Results, work: Path) -> str:  # noqa: ARG002
-        """Replace rejects alone; earlier scores stay."""
-        with self._transaction() as cursor:
-            made(cursor, self._schema, self._table + REJECTED, REJECTS.columns)
-            emptied(cursor, self._schema, self._table + REJECTED)
-            self._copy(cursor, self._table + REJECTED, REJECTS.columns, results.rejects)
-        return f"{self._schema}.{self._table}{REJECTED}"
+    def put_unscored(self, results: Results, work: Path) -> Path:
+        """See `publishing.Output.put_unscored`: a file in the folder of the finished parts, so no table changes."""
+        return unscored(results, self.path, work)
 
     def _tables(self, columns: Sequence[Column]) -> list[tuple[str, Sequence[Column], str | None]]:
         """Name and columns of each table, and the column by which its rows are looked up."""

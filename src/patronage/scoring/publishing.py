@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from patronage.schema import Column, TableSchema
 from patronage.scoring.batch import arrow_schema
+from patronage.scoring.places import Written
 
 Watch = Callable[[pa.Table], None]
 """Told every table of scores in order, while the output is put together."""
@@ -81,6 +82,10 @@ class Output(Protocol):
     def encoding(self) -> dict[str, Any]:
         """How parts are written; see `pyarrow.parquet.write_table`."""
 
+    @property
+    def writes(self) -> tuple[Written, ...]:
+        """Every file and folder that appears on this machine's disk, but for the work folder."""
+
     def is_there(self) -> bool:
         """Whether there are scores of an earlier job."""
 
@@ -109,8 +114,26 @@ class Output(Protocol):
             If it cannot be written.
         """
 
-    def put_rejects(self, results: Results, work: Path) -> Path | str:
-        """Put rejects alone in their place, for there are no scores, and say where that is."""
+    def put_unscored(self, results: Results, work: Path) -> Path:
+        """Put the rows of a job that could score none of them in a file of their own, and say where that is.
+
+        Earlier scores stay with all that their manifest tells of.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+
+
+def work_folder_of(output: Output) -> Path:
+    """The hidden folder beside an output."""
+    return output.path.with_name(f".{output.path.name}.work")
+
+
+def writes_of(output: Output) -> tuple[Written, ...]:
+    """Every place on the disk that a job with some output writes."""
+    return (*output.writes, Written("The work folder of the job", work_folder_of(output), stays=False))
 
 
 def arrow_schema_of(columns: Sequence[Column]) -> pa.Schema:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from patronage.runtime.bundle import AnyBundle, Bundle
 from patronage.runtime.histories import history_failures
+from patronage.runtime.table_input import LARGEST_HISTORY as LARGEST_HISTORY
+from patronage.runtime.table_input import limits, too_large
 from patronage.schema import Column, TableSchema
 from patronage.scoring.feature_rows import CUSTOMER_ID, ROW_DAY
 
@@ -22,12 +24,6 @@ REJECTS = TableSchema(
         Column("record", "string", "", False, "The columns that the model reads, as found: JSON."),
     ),
 )
-
-LARGEST = float(np.finfo(np.float32).max)
-"""Trees compare numbers of single precision; a larger one would be infinite to them."""
-
-LARGEST_HISTORY = 1e9
-"""Purchases, and units of time: beyond it no business lies, and the formulas end in numbers too large for a float."""
 
 Masks = dict[str, NDArray[np.bool_]]
 
@@ -47,15 +43,15 @@ def failures(bundle: AnyBundle, columns: Mapping[str, NDArray[Any]]) -> Masks:
         Only reasons that some row has.
     """
     found: Masks = {}
+    largest = limits(bundle)
     for column in bundle.inputs.columns:
         values = columns[column.name]
         if column.type == "string":
             if not column.nullable:
                 found[f"{column.name} missing"] = np.array([value is None for value in values.tolist()], dtype=bool)
             continue
-        largest = np.abs(values)
         found[f"{column.name} infinite"] = np.isinf(values)
-        found[f"{column.name} too large"] = (largest > LARGEST) & ~np.isinf(values)
+        found[f"{column.name} too large"] = too_large(values, largest[column.name])
         if not column.nullable:
             found[f"{column.name} missing"] = np.isnan(values)
     if isinstance(bundle, Bundle):
@@ -69,10 +65,6 @@ def _history_failures(bundle: Bundle, columns: Mapping[str, NDArray[Any]]) -> Ma
     # A missing value is told by its column already, with its name.
     found.pop("a value that is missing or not finite")
     count, _ = bundle.spend.columns
-    found |= {
-        f"{name} too large": np.isfinite(columns[name]) & (np.abs(columns[name]) > LARGEST_HISTORY)
-        for name in dict.fromkeys(("frequency", "recency", "T", count))
-    }
     found[f"{count} negative"] = columns[count] < 0
     endless = bundle.spend.p * columns[count] + bundle.spend.q <= 1
     found["no finite expected spend"] = endless & ~found[f"{count} negative"]

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, distribution
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 from patronage.errors import ConfigError, OutputError
@@ -23,7 +24,13 @@ TEMPLATES = {"__init__.py": "scorer_module.py.in", "__main__.py": "scorer_main.p
 
 BILL = "sbom.cdx.json"
 
-TAKEN_NAMES = {"numpy", "scipy", "xgboost", "pyarrow", "cryptography", "patronage", *sys.stdlib_module_names}
+TAKEN_NAMES = {
+    "altair", "catboost", "cryptography", "dask", "duckdb", "filelock", "hatchling", "hydra", "ibis", "jinja2",
+    "lifetimes", "lightgbm", "matplotlib", "mlflow", "numpy", "omegaconf", "onnx", "onnxruntime", "optuna", "pandas",
+    "patronage", "pip", "polars", "psycopg", "pyarrow", "pydantic", "pyspark", "rich", "scipy", "setuptools", "sklearn",
+    "splink", "sqlglot", "test", "threadpoolctl", "vl_convert", "wheel", "xgboost", "yaml", *sys.stdlib_module_names,
+}  # fmt: skip
+"""A module of such a name would stand in the way of what it needs itself, or of what its users import beside it."""
 
 _PYPROJECT = """\
 [build-system]
@@ -83,10 +90,13 @@ def export_wheel(
     """
     from hatchling.builders.wheel import WheelBuilder
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in TAKEN_NAMES:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        message = f"The name of the module must be a Python identifier in lower case, got {name!r}."
+        raise ConfigError(message)
+    if name in taken_names():
         message = (
-            "The name of the module must be a Python identifier in lower case, not taken by "
-            f"Python or a dependency, got {name!r}."
+            f"The name of the module must not be taken by Python or a dependency, got {name!r}: with such a module "
+            f"installed, import {name} would give another one than it did. Choose another name."
         )
         raise ConfigError(message)
     if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", version):
@@ -127,6 +137,34 @@ def stage_project(
         optional="\n".join(f"{extra} = {_requirements(packages)}" for extra, packages in OPTIONAL.items()),
     )
     (root / "pyproject.toml").write_text(project, encoding="utf-8")
+
+
+@cache
+def taken_names() -> frozenset[str]:
+    """`TAKEN_NAMES`, and whatever else the installed packages that patronage needs are called or imported as."""
+    wanted: set[str] = set()
+    left = ["patronage"]
+    while left:
+        package = _normal(left.pop())
+        if package in wanted:
+            continue
+        try:
+            required = distribution(package).requires or ()
+        except PackageNotFoundError:
+            continue
+        wanted.add(package)
+        # Extras of the others, such as for their tests, are not followed.
+        left += [
+            found[0]
+            for one in required
+            if (package == "patronage" or "extra ==" not in one) and (found := re.match(r"[\w.-]+", one))
+        ]
+    imported = {name for name, owners in packages_distributions().items() if wanted & set(map(_normal, owners))}
+    return frozenset(TAKEN_NAMES | imported | {package.replace("-", "_") for package in wanted})
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def licence_text() -> str:

@@ -28,7 +28,8 @@ pip install '{name}[parquet]'
 python -m {name} in.parquet out.parquet
 ```
 
-reads the file piece by piece and writes it with the scores beside all columns that the model does not read; the output
+reads the file piece by piece and writes it with the scores beside all columns that the model does not read; columns of
+the file's own that are called like a score (or a reason, if reasons are told) are left out, which is said. The output
 appears whole or not at all. `--reasons 3` says why, `--keep customer_id` copies that column alone, `--help` tells the
 rest. Exit codes: 0 done, 1 unexpected error, 2 usage, 3 input data, 4 model, 5 output.
 
@@ -38,9 +39,10 @@ rest. Exit codes: 0 done, 1 unexpected error, 2 usage, 3 input data, 4 model, 5 
 
 {inputs}
 
-Missing numbers are NaN (or null), missing text is None. A column that is missing or of another type, an infinite
-number, and a missing value where none may be, are refused with `InputError`: it says which, how many rows, and the
-first of them.
+Missing numbers are NaN, null or masked, missing text is None; booleans count as 1 and 0. A column that is missing,
+there twice or of another type (text and dates are no numbers), a number that is infinite or too large for the model,
+and a missing value where none may be, are refused with `InputError`: it says which, how many rows, and the first of
+them.
 
 ## Columns that come out
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from patronage.files import synced, writing
 from patronage.scoring.batch import ScoredRows
 
 PLAN = "plan.json"
+
+REMOVALS, PAUSE = 20, 0.1
+"""How often the folder is removed before it is left, and the seconds between."""
 
 IN_WORDS = {
     "input": "the input has changed",
@@ -146,8 +150,15 @@ class Work:
         return path if path.name in part.sha256 else None
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder with all that is in it.
+
+        A worker of Spark that was called off may still write into it, once: then it is not empty when it should go.
+        """
+        for _ in range(REMOVALS):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                return
+            time.sleep(PAUSE)
 
     def _clear(self) -> None:
         with writing(self.folder):

@@ -263,11 +263,12 @@ def _enter(mlflow: Any, client: Any, store: TrackingStore, decision: Decision, s
         "at": now.isoformat(),
         "state": state,
     }
+    told = f"Version {decision.version} of {store.registered_model}: {decision.action}. {decision.reason}"
     version = client.create_model_version(
         log,
         source=f"models:/{store.registered_model}/{decision.version}",
         tags={f"{PREFIX}{name}": value for name, value in tags.items()},
-        description=f"Version {decision.version} of {store.registered_model}: {decision.action}. {decision.reason}",
+        description=told[:MOST_TOLD],
     )
     return Entry(int(version.version), now, state, decision)
 

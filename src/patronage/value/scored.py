@@ -15,7 +15,7 @@ import pandas as pd
 from ibis import _
 
 from patronage.errors import ContractError
-from patronage.files import written_whole
+from patronage.files import check_replaceable, written_whole
 from patronage.ledger.purchases import MONEY
 from patronage.value.segments import GRID
 from patronage.value.whale import LAST, TOP, tier_sizes
@@ -143,7 +143,13 @@ def write_value_of_scores(scores: Any, out: Path | str) -> dict[str, int]:
     -------
     dict of str to int
         Rows of each table.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or the folder holds anything else.
     """
+    check_replaceable(out, [f"{name}.parquet" for name in ("customers", "whale_curves", "whale_shares", "grid")])
     curves, shares = whale_of_scores(scores)
     customers = customers_of_scores(scores)
     with written_whole(out) as folder:
