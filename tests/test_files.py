@@ -14,7 +14,7 @@ WRITES = """
 import os, signal, sys
 from pathlib import Path
 import patronage.files
-from patronage.files import check_replaceable, written_whole
+from patronage.files import written_whole
 
 target, how = Path(sys.argv[1]), sys.argv[2]
 if how == "between":  # The old folder is moved aside, the new one not yet in its place.
