@@ -30,8 +30,8 @@ from patronage.ledger.worlds.settings import named_world
 from patronage.ledger.worlds.writing import world_tables
 from patronage.value.campaign_uplift import campaign_uplift, without_campaigns
 from patronage.value.lifetime_profit import fit_profit, future_profit
-from patronage.value.profit_draws import profit_futures
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_intervals import profit_futures
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.season import fit_season
 from profit_coverage import CHANNEL, HORIZON_DAYS, PARTS, buyers, plain, thirds, true_shares

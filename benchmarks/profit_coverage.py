@@ -44,8 +44,8 @@ from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.value.campaign_uplift import campaign_uplift, without_campaigns
 from patronage.value.lifetime_profit import fit_profit, future_profit
-from patronage.value.profit_draws import group_profit_interval, profit_futures
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_intervals import group_profit_interval, profit_futures
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.season import fit_season
 

@@ -13,13 +13,10 @@ from patronage.models.contract.bdw import BetaDiscreteWeibull
 from patronage.models.contract.sbg import ShiftedBetaGeometric
 from patronage.runtime.contract.sbg import ShiftedBetaGeometricParams
 from patronage.value.contact_rates import ContactRates, FittedRates
-from patronage.value.contract_draws import (
-    ContractOutlook,
-    contract_profit_interval,
-    group_contract_profit_interval,
-)
+from patronage.value.contract_draws import ContractOutlook
 from patronage.value.contract_profit import ContractProfitModel, contract_profit, fit_contract_profit
 from patronage.value.margin_model import AmountModel, FittedAmounts
+from patronage.value.profit_intervals import group_profit_interval, profit_interval
 from patronage.value.profit_terms import ProfitTerms
 
 MONTH = 30.4375
@@ -127,7 +124,7 @@ def test_totals_of_simulated_businesses_hold_what_came():
     inside = 0
     for seed in range(10, 20):
         frame, truth, model, terms = fitted(4_000, seed)
-        total = group_contract_profit_interval(model, frame, terms, size=200, rng=np.random.default_rng(1)).iloc[-1]
+        total = group_profit_interval(model, frame, terms, size=200, rng=np.random.default_rng(1)).iloc[-1]
         inside += total["low"] <= truth["future_profit"].sum() <= total["high"]
     assert inside >= 7
 
@@ -139,10 +136,10 @@ def test_a_simulated_business_is_foretold():
     assert profit["future_margin"].sum() == pytest.approx(truth["expected_margin"].sum(), rel=0.05)
     assert profit["future_service_cost"].sum() == pytest.approx(truth["expected_contact_cost"].sum(), rel=0.08)
     assert truth["expected_profit"].corr(profit["future_profit"], method="spearman") > 0.8
-    table = group_contract_profit_interval(model, frame, terms, frame["plan"], size=40, rng=np.random.default_rng(1))
+    table = group_profit_interval(model, frame, terms, frame["plan"], size=40, rng=np.random.default_rng(1))
     assert table.index.tolist() == ["basic", "premium", "standard", "all customers"]
     assert table["expected"].iloc[:-1].sum() == pytest.approx(table["expected"].iloc[-1])
-    own = contract_profit_interval(model, frame.iloc[::8], terms, size=100, rng=np.random.default_rng(1))
+    own = profit_interval(model, frame.iloc[::8], terms, size=100, rng=np.random.default_rng(1))
     came = truth["future_profit"].iloc[::8]
     assert 0.85 <= ((own["low"] <= came) & (came <= own["high"])).mean() <= 0.98
 

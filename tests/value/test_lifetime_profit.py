@@ -18,8 +18,9 @@ from patronage.value.lifetime import customer_lifetime_value
 from patronage.value.lifetime_profit import ProfitModel, fit_profit, future_profit
 from patronage.value.margin_model import AmountModel, FittedAmounts
 from patronage.value.newcomers import Newcomers, newcomer_frame, newcomer_value
-from patronage.value.profit_draws import ProfitOutlook, group_profit_interval, profit_futures, profit_interval
+from patronage.value.profit_draws import ProfitOutlook
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_intervals import group_profit_interval, profit_futures, profit_interval
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.season import fit_season
 from value_ledgers import retailer

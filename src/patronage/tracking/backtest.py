@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from patronage.tracking.record import flatten
+from patronage.tracking.record import flatten, started_run
 from patronage.tracking.store import TrackingStore
 
 KIND = "backtest"
@@ -73,24 +73,18 @@ def record_backtest(store: TrackingStore, record: BacktestRecord) -> str:
     OutputError
         If the store cannot be written.
     """
-    with store.session(create=True) as mlflow:
-        experiment_id = store.experiment_id(mlflow)
-        told = {"patronage.kind": KIND, "mlflow.note.content": "\n\n".join(record.words)}
-        with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
-            mlflow.set_tags({**record.tags, **told})
-            mlflow.log_params(flatten(record.config))
-            for place, one in enumerate(record.candidates, start=1):
-                with mlflow.start_run(experiment_id=experiment_id, run_name=one.name, nested=True):
-                    mlflow.set_tags({"patronage.kind": f"{KIND} candidate", "patronage.place": place})
-                    mlflow.log_params(flatten(one.params))
-                    mlflow.log_metrics(dict(one.metrics))
-                    for origin, metrics in one.origins.items():
-                        with mlflow.start_run(
-                            experiment_id=experiment_id, run_name=f"{one.name} {origin}", nested=True
-                        ):
-                            mlflow.set_tags({"patronage.kind": f"{KIND} origin", "patronage.cutoff": origin})
-                            mlflow.log_metrics(dict(metrics))
-            mlflow.log_metrics({f"{one.name}.{key}": value for one in record.candidates for key, value in
-                                one.metrics.items()})  # fmt: skip
-            mlflow.log_artifacts(str(record.folder), KIND)
-        return str(run.info.run_id)
+    tags = {**record.tags, "patronage.kind": KIND, "mlflow.note.content": "\n\n".join(record.words)}
+    with started_run(store, record.name, record.config, tags) as (mlflow, experiment_id, run_id):
+        for place, one in enumerate(record.candidates, start=1):
+            with mlflow.start_run(experiment_id=experiment_id, run_name=one.name, nested=True):
+                mlflow.set_tags({"patronage.kind": f"{KIND} candidate", "patronage.place": place})
+                mlflow.log_params(flatten(one.params))
+                mlflow.log_metrics(dict(one.metrics))
+                for origin, metrics in one.origins.items():
+                    with mlflow.start_run(experiment_id=experiment_id, run_name=f"{one.name} {origin}", nested=True):
+                        mlflow.set_tags({"patronage.kind": f"{KIND} origin", "patronage.cutoff": origin})
+                        mlflow.log_metrics(dict(metrics))
+        pooled = {f"{one.name}.{key}": value for one in record.candidates for key, value in one.metrics.items()}
+        mlflow.log_metrics(pooled)
+        mlflow.log_artifacts(str(record.folder), KIND)
+    return run_id

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from patronage.tracking.record import flatten
+from patronage.tracking.record import started_run
 from patronage.tracking.store import TrackingStore
 
 KIND = "monitoring"
@@ -59,20 +59,16 @@ def record_monitoring(store: TrackingStore, record: MonitoringRecord) -> str:
     OutputError
         If the store cannot be written.
     """
-    with store.session(create=True) as mlflow:
-        tags = {
-            "patronage.kind": KIND,
-            "patronage.model": record.label or "",
-            "patronage.trained_by": record.trained_by or "",
-            "patronage.advice": record.advice,
-            "mlflow.note.content": "\n\n".join(record.words)[:MOST_TOLD],
-        }
-        with mlflow.start_run(experiment_id=store.experiment_id(mlflow), run_name=record.name) as run:
-            mlflow.set_tags(tags)
-            mlflow.log_params(flatten(record.config))
-            mlflow.log_metrics(dict(record.metrics))
-            mlflow.log_artifacts(str(record.folder), KIND)
-        run_id = str(run.info.run_id)
+    tags = {
+        "patronage.kind": KIND,
+        "patronage.model": record.label or "",
+        "patronage.trained_by": record.trained_by or "",
+        "patronage.advice": record.advice,
+        "mlflow.note.content": "\n\n".join(record.words)[:MOST_TOLD],
+    }
+    with started_run(store, record.name, record.config, tags) as (mlflow, _, run_id):
+        mlflow.log_metrics(dict(record.metrics))
+        mlflow.log_artifacts(str(record.folder), KIND)
         name, _, version = (record.label or "").rpartition("/")
         if name and name != "run":
             client = mlflow.tracking.MlflowClient()

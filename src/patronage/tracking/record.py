@@ -7,7 +7,8 @@ that fails half-way leaves a run marked FAILED and no registered model.
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +109,39 @@ class RecordedModel:
     run_id: str
     version: str
     aliases: tuple[str, ...]
+
+
+@contextmanager
+def started_run(
+    store: TrackingStore, name: str, config: Mapping[str, Any], tags: Mapping[str, str]
+) -> Iterator[tuple[Any, str, str]]:
+    """Begin a run with its tags and its configuration, and end it with the block.
+
+    Parameters
+    ----------
+    store : TrackingStore
+    name : str
+        Of the run.
+    config : mapping
+        The whole configuration, nested.
+    tags : mapping of str to str
+
+    Yields
+    ------
+    (module, str, str)
+        ``mlflow``, the id of the experiment, and that of the run.
+
+    Raises
+    ------
+    OutputError
+        If the store cannot be written.
+    """
+    with store.session(create=True) as mlflow:
+        experiment_id = store.experiment_id(mlflow)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
+            mlflow.set_tags(dict(tags))
+            mlflow.log_params(flatten(config))
+            yield mlflow, experiment_id, str(run.info.run_id)
 
 
 def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedModel:

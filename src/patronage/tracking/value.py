@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from patronage.tracking.record import flatten
+from patronage.tracking.record import started_run
 from patronage.tracking.store import TrackingStore
 
 KIND = "value"
@@ -51,12 +51,9 @@ def record_value(store: TrackingStore, record: ValueRecord) -> str:
     OutputError
         If the store cannot be written.
     """
-    with store.session(create=True) as mlflow:
-        experiment_id = store.experiment_id(mlflow)
-        with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
-            mlflow.set_tags({**record.tags, "patronage.kind": KIND})
-            mlflow.log_params(flatten(record.config))
-            mlflow.log_metrics(dict(record.metrics))
-            for name in record.kept:
-                mlflow.log_artifact(str(record.folder / name), KIND)
-        return str(run.info.run_id)
+    tags = {**record.tags, "patronage.kind": KIND}
+    with started_run(store, record.name, record.config, tags) as (mlflow, _, run_id):
+        mlflow.log_metrics(dict(record.metrics))
+        for name in record.kept:
+            mlflow.log_artifact(str(record.folder / name), KIND)
+    return run_id

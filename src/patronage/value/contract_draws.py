@@ -1,6 +1,5 @@
-"""What profit of customers under contract may come: futures of all at once, and intervals; see `profit_draws`."""
+"""What profit of customers under contract may come: futures of all at once; see `profit_draws`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -8,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from patronage.models.contract.seen import tenures_of
-from patronage.models.uncertainty import checked_rng, checked_size
 from patronage.runtime.contract.tenures import Tenures
 from patronage.runtime.histories import FloatArray, IndexArray
-from patronage.runtime.purchase.time_alive import Weights, even_weights
+from patronage.runtime.purchase.time_alive import Weights
 from patronage.runtime.time_unit import DAYS_PER_YEAR
 from patronage.value.contact_rates import ContactRates
-from patronage.value.contract_profit import ContractProfitModel, Schedule, contract_profit, wait_of
-from patronage.value.futures import customer_intervals, group_intervals
+from patronage.value.contract_profit import ContractProfitModel, Schedule, wait_of
 from patronage.value.margin_model import AmountModel
 from patronage.value.profit_seen import Seen
 from patronage.value.profit_terms import ProfitTerms
@@ -85,65 +82,8 @@ class ContractOutlook:
         yearly = self.terms.retention_cost_yearly * self.model.period_days / DAYS_PER_YEAR
         profit -= yearly * schedule.lasting(time)
         if costs is not None:
-            number = contacts.draw(self.seen.contacts, time, rng)
-            spent = costs.draw(self.seen.contact_costs, even_weights(number, time, schedule.rate), rng)
-            # A normal variate may fall below 0, which a cost does not.
-            profit -= np.maximum(spent, 0.0)
+            profit -= self.seen.draw_contact_costs(contacts, costs, time, schedule.rate, rng)
         return profit
-
-
-def contract_profit_interval(
-    model: ContractProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Interval in which the future profit of each customer will lie; see `profit_draws.profit_interval`."""
-    outlook = ContractOutlook.of(model, frame, terms, parameter_uncertainty)
-    low, high, loss = customer_intervals(outlook, level, size, rng)
-    expected = contract_profit(model, frame, terms)["future_profit"]
-    return pd.DataFrame({"expected": expected, "low": low, "high": high, "loss_probability": loss}, index=frame.index)
-
-
-def group_contract_profit_interval(
-    model: ContractProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    groups: Any = None,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Intervals of the future profit of groups of customers; see `profit_draws.group_profit_interval`."""
-    outlook = ContractOutlook.of(model, frame, terms, parameter_uncertainty)
-    expected = contract_profit(model, frame, terms)["future_profit"].to_numpy()
-    return group_intervals(outlook, expected, groups, level, size, rng)
-
-
-def contract_futures(
-    model: ContractProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    size: int,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> Iterator[FloatArray]:
-    """Futures of all customers, one at a time, each of shape (n,); see `profit_draws.profit_futures`.
-
-    Raises
-    ------
-    ModelError
-        If parameters count as uncertain and too few customers tell them apart.
-    """
-    outlook = ContractOutlook.of(model, frame, terms, parameter_uncertainty)
-    for drawn in outlook.draw_parameters(checked_size(size), checked_rng(rng)):
-        yield outlook.draw(drawn, rng)
 
 
 def _payments(made: FloatArray, schedule: Schedule, power: int) -> FloatArray:

@@ -1,4 +1,4 @@
-r"""What profit may come: futures of all customers at once, and intervals for customers, groups and totals.
+r"""What profit may come of customers who may buy: futures of all at once; `profit_intervals` has their intervals.
 
 A future is drawn from everything that is unknown: the parameters of the purchase model, the distributions of margins,
 contact rates and contact costs, who is still there, until when, how often everyone buys and is in touch, and what it
@@ -8,19 +8,16 @@ sums over one and the same future, never of the customers' intervals. Any group 
 Time matters where it is discounted: purchases are spread over the time for which a customer lives in that future.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from patronage.models.uncertainty import Outlook, checked_rng, checked_size
+from patronage.models.uncertainty import Outlook
 from patronage.runtime.histories import FloatArray, Histories, IndexArray
-from patronage.runtime.purchase.time_alive import Lives, Weights, draw_lives, even_weights
+from patronage.runtime.purchase.time_alive import Lives, Weights, draw_lives
 from patronage.value.contact_rates import ContactRates
-from patronage.value.futures import customer_intervals, group_intervals
-from patronage.value.lifetime_profit import Present, ProfitModel, future_profit
+from patronage.value.lifetime_profit import Present, ProfitModel
 from patronage.value.margin_model import AmountModel
 from patronage.value.presence import hastened, tells_presence, there_with
 from patronage.value.profit_seen import Seen
@@ -137,10 +134,7 @@ class ProfitOutlook:
         if terms.retention_cost:
             profit -= terms.retention_cost * lives.discounted_time(terms.rate)
         if drawn.contact_costs is not None:
-            number = drawn.contacts.draw(self.seen.contacts, lives.time, rng)
-            costs = drawn.contact_costs.draw(self.seen.contact_costs, even_weights(number, lives.time, terms.rate), rng)
-            # A normal variate may fall below 0, which a cost does not.
-            profit -= np.maximum(costs, 0.0)
+            profit -= self.seen.draw_contact_costs(drawn.contacts, drawn.contact_costs, lives.time, terms.rate, rng)
         return profit
 
 
@@ -154,93 +148,3 @@ def _among(lives: Lives, rows: IndexArray, n: int) -> Lives:
     purchases, time, leaves_buying = np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
     purchases[rows], time[rows], leaves_buying[rows] = lives.purchases, lives.time, lives.leaves_buying
     return Lives(purchases, time, leaves_buying, lives.discrete)
-
-
-def profit_futures(
-    model: ProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    size: int,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> Iterator[FloatArray]:
-    """Futures of all customers, one at a time: what curves of inequality and sums of any group are made of.
-
-    Parameters
-    ----------
-    model, frame, terms
-        As for `future_profit`.
-    size : int
-        Number of futures, each with parameters of its own.
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    ndarray of float64, shape (n,)
-        Profit of each customer, in money of the as-of date, in the order of the frame.
-    """
-    outlook = ProfitOutlook.of(model, frame, terms, parameter_uncertainty)
-    for drawn in outlook.draw_parameters(checked_size(size), checked_rng(rng)):
-        yield outlook.draw(drawn, rng)
-
-
-def group_profit_interval(
-    model: ProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    groups: Any = None,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Intervals in which the future profit of groups of customers, and of all together, will lie.
-
-    Parameters
-    ----------
-    model, frame, terms
-        As for `future_profit`.
-    groups : array-like, shape (n,), optional
-        Name of each customer's group.
-    level : float
-    size : int
-        Futures; at least 2 / (1 - level).
-    rng : numpy.random.Generator
-        The same state gives the same numbers.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by group, the last one "all customers": n_customers, and expected, low, median, high in money of the
-        as-of date.
-    """
-    outlook = ProfitOutlook.of(model, frame, terms, parameter_uncertainty)
-    expected = future_profit(model, frame, terms)["future_profit"].to_numpy()
-    return group_intervals(outlook, expected, groups, level, size, rng)
-
-
-def profit_interval(
-    model: ProfitModel,
-    frame: pd.DataFrame,
-    terms: ProfitTerms,
-    level: float = 0.9,
-    size: int = 1_000,
-    *,
-    rng: np.random.Generator,
-    parameter_uncertainty: bool = True,
-) -> pd.DataFrame:
-    """Interval in which the future profit of each customer will lie.
-
-    Parameters are those of `group_profit_interval`.
-
-    Returns
-    -------
-    DataFrame
-        expected, low, high in money of the as-of date and loss_probability (that profit will be below 0), with the
-        index of the frame.
-    """
-    outlook = ProfitOutlook.of(model, frame, terms, parameter_uncertainty)
-    low, high, loss = customer_intervals(outlook, level, size, rng)
-    expected = future_profit(model, frame, terms)["future_profit"]
-    return pd.DataFrame({"expected": expected, "low": low, "high": high, "loss_probability": loss}, index=frame.index)

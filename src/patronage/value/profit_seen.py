@@ -10,9 +10,10 @@ import pandas as pd
 from patronage.errors import InputError
 from patronage.models.base import histories_of, required_columns
 from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.purchase.time_alive import even_weights
 from patronage.runtime.time_unit import TimeUnit
-from patronage.value.contact_rates import Contacted
-from patronage.value.margin_model import Amounts
+from patronage.value.contact_rates import Contacted, ContactRates
+from patronage.value.margin_model import AmountModel, Amounts
 
 EVERYONE = "all"
 """Name of the segment where there is only one."""
@@ -32,6 +33,26 @@ class Seen:
     def take(self, index: IndexArray) -> "Seen":
         """The customers at the positions `index`."""
         return Seen(self.margins.take(index), self.contacts.take(index), self.contact_costs.take(index))
+
+    def draw_contact_costs(
+        self, rates: ContactRates, costs: AmountModel, time: FloatArray, rate: float, rng: np.random.Generator
+    ) -> FloatArray:
+        """What contacts cost each customer in one future, discounted, shape (n,).
+
+        Parameters
+        ----------
+        rates : ContactRates
+        costs : AmountModel
+        time : ndarray of float64, shape (n,)
+            For how long each customer is there.
+        rate : float
+            Continuous discount rate, in the unit of that time.
+        rng : numpy.random.Generator
+        """
+        number = rates.draw(self.contacts, time, rng)
+        drawn = costs.draw(self.contact_costs, even_weights(number, time, rate), rng)
+        # A normal variate may fall below 0, which a cost does not.
+        return np.maximum(drawn, 0.0)
 
 
 def segment_names(frame: pd.DataFrame, column: str | None) -> tuple[str, ...]:

@@ -21,11 +21,11 @@ from patronage.runtime.time_unit import DAYS_PER_YEAR
 from patronage.schema import TableSchema
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.calendar import DAYS_PER_MONTH
-from patronage.value.contract_draws import contract_futures
 from patronage.value.contract_profit import ContractProfitModel, contract_profit, fit_contract_profit
 from patronage.value.drawn import DrawnFutures, number_of_futures
 from patronage.value.priced_tables import priced_tables
 from patronage.value.profit_facts import profit_facts
+from patronage.value.profit_intervals import profit_futures
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.statement.campaigning import Campaigning, last_retention_cost
 from patronage.value.statement.change import Opening
@@ -73,13 +73,13 @@ def contract_future(tables: LedgerTables, costs: ActivityCosts, terms: Statement
     size = number_of_futures(terms.futures, len(known.frame))
     notes = list(contracts.notes)
     try:
-        drawn = DrawnFutures.of(contract_futures(model, known.frame, own, size, rng))
+        drawn = DrawnFutures.of(profit_futures(model, known.frame, own, size, rng))
     except ModelError:
         notes.append(
             f"The contracts of {len(known.frame):,} customers do not tell the parameters of renewals apart: intervals "
             "hold chance, not what the fit left open."
         )
-        drawn = DrawnFutures.of(contract_futures(model, known.frame, own, size, rng, parameter_uncertainty=False))
+        drawn = DrawnFutures.of(profit_futures(model, known.frame, own, size, rng, parameter_uncertainty=False))
     expected = _with_revenue(contract_profit(model, known.frame, own), known.frame, terms)
     return Future(known, model, own, expected, drawn, campaigning, tuple(notes))
 

@@ -13,7 +13,7 @@ from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.drawn import DrawnFutures, number_of_futures
 from patronage.value.lifetime_profit import ProfitModel, future_profit
 from patronage.value.presence import tells_presence
-from patronage.value.profit_draws import profit_futures
+from patronage.value.profit_intervals import profit_futures
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.statement.campaigning import Campaigning
 from patronage.value.statement.knowledge import Bundled, Knowledge
