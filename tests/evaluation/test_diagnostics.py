@@ -1,5 +1,6 @@
 """Diagnostics of purchase and spend models against published figures, exact sums, and simulated worlds."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,17 +14,20 @@ from scipy import integrate, special, stats
 from patronage import schema
 from patronage.errors import InputError
 from patronage.evaluation import diagnostics, paths, tables
+from patronage.evaluation.model_choice import log_score
 from patronage.models.purchase.bg_nbd import BetaGeoNBD
 from patronage.models.purchase.kinds import MODELS, model_of
 from patronage.models.purchase.mbg_nbd import ModifiedBetaGeoNBD
 from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.models.spend.gamma_gamma import GammaGamma
+from patronage.runtime.covariates import CategoricalCovariate, Coefficient, Design, Effects
 from patronage.runtime.gamma_gamma import GammaGammaParams
 from patronage.runtime.histories import Histories
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 from patronage.runtime.purchase.kinds import KINDS
 from patronage.runtime.purchase.mbg_nbd import ModifiedBetaGeoParams
 from patronage.runtime.purchase.pareto_nbd import ParetoParams
+from patronage.runtime.purchase.with_covariates import CovariateParams
 from patronage.runtime.time_unit import TimeUnit
 from patronage.summary.daily_counts import daily_counts
 from patronage.summary.split import calibration_holdout
@@ -401,3 +405,93 @@ def test_where_customers_do_not_differ_there_is_no_distribution(a, b):
     table = diagnostics.mixing_distributions(model, TimeUnit.WEEK)
     assert table["quantity"].nunique() == 1
     assert np.isfinite(table[["value", "density", "cumulative", "mean"]].to_numpy(float)).all()
+
+
+# Covariates: a model that has them is the models of its groups, side by side.
+
+EFFECT = Coefficient("purchase.channel[web]", "channel[web]", (("alpha", -1.0),), 0.6)
+WITH_CHANNEL = CovariateParams(PARETO, Effects(Design((CategoricalCovariate("channel", ("shop", "web")),)), (EFFECT,)))
+BY_CHANNEL = {"shop": model_of(PARETO), "web": model_of(replace(PARETO, alpha=PARETO.alpha * np.exp(-0.6)))}
+
+
+@pytest.fixture(scope="module")
+def by_channel(holdout):
+    channel = np.where(np.arange(len(holdout)) % 3, "shop", "web")
+    return holdout.assign(channel=channel)
+
+
+def test_tables_of_a_model_with_covariates_are_sums_over_groups(by_channel):
+    model, groups = model_of(WITH_CHANNEL), dict(iter(by_channel.groupby("channel")))
+    histogram = tables.frequency_histogram(model, by_channel)["expected"]
+    parts = [tables.frequency_histogram(BY_CHANNEL[name], part)["expected"] for name, part in groups.items()]
+    assert histogram.to_numpy() == pytest.approx(sum(parts).to_numpy(), rel=1e-9)
+    means = diagnostics.conditional_expectation(model, by_channel, 39.0)
+    expected = pd.concat([BY_CHANNEL[name].expected_purchases(part, 39.0) for name, part in groups.items()])
+    group = np.minimum(by_channel["frequency"], diagnostics.OPEN_FREQUENCY)
+    assert means["expected_mean"].to_numpy() == pytest.approx(expected.groupby(group).mean().to_numpy(), rel=1e-9)
+    came = by_channel["frequency_holdout"].to_numpy(float)
+    scores = {
+        name: log_score(BY_CHANNEL[name], part, part["frequency_holdout"].to_numpy(float), 39.0) * len(part)
+        for name, part in groups.items()
+    }
+    assert log_score(model, by_channel, came, 39.0) == pytest.approx(sum(scores.values()) / len(came), rel=1e-9)
+    own = diagnostics.frequency_recency_map(model, by_channel, 39.0, TimeUnit.WEEK)
+    shop = diagnostics.frequency_recency_map(BY_CHANNEL["shop"], by_channel, 39.0, TimeUnit.WEEK)
+    pd.testing.assert_frame_equal(own, shop)
+
+
+def test_tracking_with_covariates_is_a_sum_over_groups(by_channel, daily):
+    rng = np.random.default_rng(4)
+    curve = tables.tracking_curve(
+        model_of(WITH_CHANNEL), daily, CUTOFF, END, TimeUnit.WEEK, rng=rng, customers=by_channel
+    )
+    total, variance = 0.0, 0.0
+    for name, part in by_channel.groupby("channel"):
+        won = pd.Timestamp(CUTOFF) - pd.to_timedelta((part["T"] * 7).round(), unit="D")
+        own = daily.assign(new_customers=daily["day"].map(won.value_counts()).fillna(0).to_numpy())
+        one = tables.tracking_curve(BY_CHANNEL[name], own, CUTOFF, END, TimeUnit.WEEK, rng=np.random.default_rng(1))
+        total = total + one["expected_cumulative"].to_numpy()
+        variance = variance + ((one["cumulative_high"] - one["cumulative_low"]) / 2).to_numpy() ** 2
+    assert curve["expected_cumulative"].to_numpy() == pytest.approx(total, rel=1e-9)
+    width = ((curve["cumulative_high"] - curve["cumulative_low"]) / 2).to_numpy()
+    # Both are simulated; what tells the groups apart adds to the variance of one customer, not of the known mixture.
+    assert width[10:] == pytest.approx(np.sqrt(variance)[10:], rel=0.1)
+    with pytest.raises(InputError, match="customers= must hold them"):
+        tables.tracking_curve(model_of(WITH_CHANNEL), daily, CUTOFF, END, TimeUnit.WEEK)
+
+
+def test_of_many_customers_with_covariates_some_stand_for_all(by_channel, daily, monkeypatch):
+    arguments = (model_of(WITH_CHANNEL), daily, CUTOFF, END, TimeUnit.WEEK)
+    every = tables.tracking_curve(*arguments, customers=by_channel)["expected_cumulative"]
+    monkeypatch.setattr(tables, "MOST_TRACKED", 500)
+    some = tables.tracking_curve(*arguments, customers=by_channel)["expected_cumulative"]
+    assert some.iloc[-1] != every.iloc[-1]
+    assert some.iloc[10:].to_numpy() == pytest.approx(every.iloc[10:].to_numpy(), rel=0.05)
+
+
+def test_variance_of_predictions_by_uncertain_coefficients(by_channel):
+    """Against the predictions of random parameters from the covariance of the fit."""
+    model = ParetoNBD(purchase_covariates=["channel"]).fit(by_channel)
+    few = by_channel.head(200)
+
+    def quantity(params):
+        expected = type(model).from_params(params).expected_purchases(few, 39.0).to_numpy()
+        return np.array([expected.sum(), expected[few["channel"] == "web"].sum()])
+
+    found = paths.parameter_variance(model, quantity)
+    values, rng = np.array(list(model.params_.values())), np.random.default_rng(2)
+    scales = np.append(values[:-1], 1.0)
+    drawn = []
+    for step in rng.multivariate_normal(np.zeros(5), model.covariance_ / np.outer(scales, scales), 400):
+        own = values * np.exp(step)
+        effects = replace(model.to_params().effects, coefficients=(replace(EFFECT, value=values[-1] + step[-1]),))
+        params = CovariateParams(ParetoParams(*own[:-1]), effects)
+        drawn.append(quantity(params))
+    assert np.sqrt(found) == pytest.approx(np.std(drawn, axis=0), rel=0.15)
+
+
+def test_one_customer_s_history_with_a_covariate():
+    days = [date(1997, 1, 3), date(1997, 3, 1), date(1997, 3, 20)]
+    found = diagnostics.alive_history(model_of(WITH_CHANNEL), days, END, TimeUnit.WEEK, {"channel": "web"})
+    expected = diagnostics.alive_history(BY_CHANNEL["web"], days, END, TimeUnit.WEEK)
+    pd.testing.assert_frame_equal(found, expected)

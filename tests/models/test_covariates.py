@@ -473,7 +473,7 @@ def test_bad_options(options, words):
         ([40.0, np.nan, np.inf] + [30.0] * 897, r"age missing or not finite \(2 rows, first: c1, c2\)"),
         ([30.0] * 900, "age is 30.0 for all customers"),
         ([str(i) for i in range(900)], "900 levels"),
-        (["a", None] + ["b"] * 898, r"age missing \(1 row, first: c1\)"),
+        ([None] * 900, "age missing or not finite"),
         (pd.date_range("2020-01-01", periods=900), "turn it into numbers"),
         ([[1], [2]] * 450, "must be one column|holds a list"),
         (pd.array([1, None] + [2] * 898, dtype="Int64"), r"age missing or not finite \(1 row, first: c1\)"),
@@ -493,6 +493,28 @@ def test_columns_that_depend_on_one_another(small):
     with pytest.raises(InputError, match="can be computed from the others"):
         BetaGeoNBD(dropout_covariates=["channel", "shop"]).fit(frame)
     assert BetaGeoNBD(purchase_covariates=["age", "months"], l2=1.0).fit(frame).log_likelihood_ < 0
+
+
+def test_a_missing_category_is_a_level_of_its_own(small):
+    """As if it had been called "unknown", in the fit and in predictions."""
+    missing = small["channel"].where(np.arange(len(small)) % 5 > 0)
+    found = BetaGeoNBD(purchase_covariates=["channel"]).fit(small.assign(channel=missing))
+    named = BetaGeoNBD(purchase_covariates=["channel"]).fit(small.assign(channel=missing.fillna("unknown")))
+    assert found.params_ == named.params_
+    assert "purchase.channel[unknown]" in found.params_
+    two = small.head(2)
+    expected = named.expected_purchases(two.assign(channel=["unknown", "web"]), 26.0)
+    pd.testing.assert_series_equal(found.expected_purchases(two.assign(channel=[None, "web"]), 26.0), expected)
+
+
+def test_options_fit_a_model_again_that_was_brought_back(fitted, small):
+    params = fitted.to_params()
+    back = type(fitted).from_params(params)
+    assert back.covariates == fitted.covariates
+    again = back.with_options(**json.loads(json.dumps(fitted.options))).unfitted().fit(small)
+    assert again.params_ == fitted.params_
+    with pytest.raises(ConfigError, match="brought back from stored parameters"):
+        back.unfitted().fit(small)
 
 
 def test_unknown_levels_and_missing_values_are_refused_at_once(fitted, small):

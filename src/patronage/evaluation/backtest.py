@@ -95,6 +95,7 @@ def rolling_backtest(
     *,
     rng: np.random.Generator,
     observed_until: date | None = None,
+    covariates: Callable[[date], pd.DataFrame] | None = None,
 ) -> Backtest:
     """Fit and judge a purchase model at several cut-offs.
 
@@ -103,7 +104,8 @@ def rolling_backtest(
     transactions : ibis.Table
         As described in `schema.TRANSACTIONS`.
     new_model : callable
-        Makes the model to fit, such as a class, or a lambda with options. It must be one of frequency, recency and T.
+        Makes the model to fit, such as a class, or a lambda with options. It must be one of frequency, recency and T,
+        and of `covariates`.
     cutoffs : sequence of date
     horizon_days : int
         The holdout is the so many days after each cut-off.
@@ -115,10 +117,11 @@ def rolling_backtest(
         Futures drawn for the interval of the total; at least 2 / (1 - level).
     rng : numpy.random.Generator
         The same state gives the same numbers.
-
     observed_until : date, optional
         Last day of which the ledger is known to be complete, though nothing may have been bought on it; that of the
         last transaction if not given.
+    covariates : callable, optional
+        What is known of every customer on a day, indexed by customer_id: columns that the model reads too.
 
     Returns
     -------
@@ -136,6 +139,8 @@ def rolling_backtest(
     origins = []
     for cutoff in sorted(cutoffs):
         customers = calibration_holdout(transactions, cutoff, horizon_days, unit).to_pandas()
+        if covariates is not None:
+            customers = customers.join(covariates(cutoff))
         model = new_model().fit(customers)
         intervals = model.predictive_interval(customers, horizon, level, rng=rng)
         actual = customers.pop("frequency_holdout").to_numpy(np.float64)

@@ -4,7 +4,7 @@ Each function takes a fitted model of any kind and data, and returns a table des
 `report.diagnostics` are drawn from these tables. The parameters come with `parameter_table`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -104,7 +104,7 @@ def frequency_recency_map(
     Parameters
     ----------
     model : PurchaseModel
-        Fitted.
+        Fitted. With covariates the map is that of customers with average numbers, switches off, reference levels.
     summary : DataFrame
         The model's columns. The longest time under observation is that of all cells; frequencies go as far as those of
         99 % of the customers (but to 5 at least and 25 at most).
@@ -136,8 +136,10 @@ def frequency_recency_map(
     middle = (table["recency_low"] + table["recency_high"]) / 2
     columns = (table["frequency"], middle.where(table["frequency"] > 0, 0.0), table["T"])
     frame = pd.DataFrame(dict(zip(model.columns, columns, strict=True)))
-    table["expected_purchases"] = model.expected_purchases(frame, horizon)
-    table["probability_alive"] = model.probability_alive(frame)
+    params = model.to_params()
+    alike = type(model).from_params(params.base) if isinstance(params, CovariateParams) else model
+    table["expected_purchases"] = alike.expected_purchases(frame, horizon)
+    table["probability_alive"] = alike.probability_alive(frame)
     return table[list(FREQUENCY_RECENCY.names)]
 
 
@@ -191,7 +193,11 @@ def mixing_distributions(model: PurchaseModel, time_unit: TimeUnit) -> pd.DataFr
 
 
 def alive_history(
-    model: PurchaseModel, purchase_days: Sequence[date], until: date, time_unit: TimeUnit
+    model: PurchaseModel,
+    purchase_days: Sequence[date],
+    until: date,
+    time_unit: TimeUnit,
+    covariates: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """P(alive) of one customer, day by day, as it was known at the end of each day: `schema.ALIVE_HISTORY`.
 
@@ -205,11 +211,13 @@ def alive_history(
         Last day of the table, which begins with the first purchase. Later purchases are not looked at.
     time_unit : TimeUnit
         The model's.
+    covariates : mapping of str to value, optional
+        The customer's, for a model that has some.
 
     Raises
     ------
     InputError
-        If there is no purchase up to `until`.
+        If there is no purchase up to `until`, or a covariate is not given.
     """
     bought = pd.DatetimeIndex(pd.to_datetime(list(purchase_days))).normalize().unique().sort_values()
     bought = bought[bought <= pd.Timestamp(until)]
@@ -221,7 +229,7 @@ def alive_history(
     last = bought[count - 1]
     unit = pd.Timedelta(days=1) * time_unit.days
     columns = (count - 1, (last - bought[0]) / unit, (days - bought[0]) / unit)
-    frame = pd.DataFrame(dict(zip(model.columns, columns, strict=True)))
+    frame = pd.DataFrame(dict(zip(model.columns, columns, strict=True))).assign(**(covariates or {}))
     table = pd.DataFrame(
         {
             "day": days.date,

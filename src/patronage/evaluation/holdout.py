@@ -283,7 +283,7 @@ def _purchase_tables(
     model, spend_model = purchase or model_of(bundle.purchase), spend or GammaGamma.from_params(bundle.spend)
     until = bundle.as_of + pd.Timedelta(days=bundle.horizon_days)
     tables = {
-        "tracking": tracking_curve(model, daily, bundle.as_of, until, bundle.time_unit, rng=rng),
+        "tracking": tracking_curve(model, daily, bundle.as_of, until, bundle.time_unit, rng=rng, customers=holdout),
         "frequency": frequency_histogram(model, holdout),
         "conditional_expectation": conditional_expectation(model, holdout, horizon, rng=rng),
         "spend_fit": spend_fit(spend_model, holdout),

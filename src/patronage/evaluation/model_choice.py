@@ -98,15 +98,14 @@ def log_score(model: PurchaseModel, frame: pd.DataFrame, actual: FloatArray, hor
     model : PurchaseModel
         Fitted.
     frame : DataFrame
-        frequency, recency and T of n customers at the cut-off.
+        frequency, recency and T of n customers at the cut-off, and covariates.
     actual : ndarray, shape (n,)
         Purchases within the horizon.
     horizon : float
         In the model's time unit.
     """
-    histories = histories_of(frame)
-    first, inverse = distinct(histories.frequency, histories.recency, histories.T, actual)
-    params, total = model.to_params(), 0.0
+    histories, params, total = histories_of(frame), model.to_params().at_rows(frame), 0.0
+    first, inverse = distinct(*histories.columns, actual, *params.arrays().values())
     customers = np.bincount(inverse, minlength=len(first))
     counts = actual[first].astype(int)
     # Rows with few purchases are many and need few columns, so each class of counts is computed by itself.
@@ -115,7 +114,7 @@ def log_score(model: PurchaseModel, frame: pd.DataFrame, actual: FloatArray, hor
         if len(rows):
             at = first[rows]
             some = Histories(histories.frequency[at], histories.recency[at], histories.T[at])
-            table = params.purchase_probabilities(some, int(counts[rows].max()), horizon)
+            table = params.at(at).purchase_probabilities(some, int(counts[rows].max()), horizon)
             chance = np.maximum(table[np.arange(len(rows)), counts[rows]], np.finfo(np.float64).tiny)
             total += float(customers[rows] @ np.log(chance))
     return total / len(actual)

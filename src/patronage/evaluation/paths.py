@@ -65,7 +65,7 @@ def parameter_variance(model: PurchaseModel, quantity: Callable[[PurchaseParams]
     .. math:: g' C g, \qquad g = \frac{\partial f}{\partial \ln\theta}
 
     with C the covariance of the estimated logarithms. It is 0 where it is not known: for a model that was brought back
-    from its parameters, whose data do not identify them, or that has covariates.
+    from its parameters, or whose data do not identify them. Coefficients of covariates are not in logarithms.
 
     Parameters
     ----------
@@ -78,17 +78,29 @@ def parameter_variance(model: PurchaseModel, quantity: Callable[[PurchaseParams]
     -------
     ndarray of float64, shape (m,)
     """
-    params, values = model.to_params(), np.array(list(model.params_.values()))
-    covariance = model.covariance_ / np.outer(values, values)
-    if isinstance(params, CovariateParams) or not np.isfinite(covariance).all():
+    params, values, positive = model.to_params(), np.array(list(model.params_.values())), model.positive_
+    scales = np.where(positive, values, np.sqrt(np.diag(model.covariance_)))
+    covariance = model.covariance_ / np.outer(scales, scales)
+    if not np.isfinite(covariance).all():
         return np.zeros(len(quantity(params)))
     slopes = []
-    for name, value in model.params_.items():
-        up, down = (quantity(replace(params, **{name: value * np.exp(h)})) for h in (LOG_STEP, -LOG_STEP))
+    for at, (name, value) in enumerate(model.params_.items()):
+        steps = (value * np.exp(h) if positive[at] else value + h * scales[at] for h in (LOG_STEP, -LOG_STEP))
+        up, down = (quantity(_changed(params, name, step)) for step in steps)
         slopes.append((up - down) / (2 * LOG_STEP))
     gradient = np.array(slopes)
     variance: FloatArray = np.einsum("im,ij,jm->m", gradient, covariance, gradient)
     return np.maximum(variance, 0.0)
+
+
+def _changed(params: PurchaseParams, name: str, value: float) -> PurchaseParams:
+    """The same with another value of a parameter, or of a coefficient."""
+    if not isinstance(params, CovariateParams):
+        return replace(params, **{name: value})
+    if hasattr(params.base, name):
+        return replace(params, base=replace(params.base, **{name: value}))
+    coefficients = tuple(replace(one, value=value) if one.name == name else one for one in params.effects.coefficients)
+    return replace(params, effects=replace(params.effects, coefficients=coefficients))
 
 
 def total_interval(mean: FloatArray, variance: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from patronage.errors import InputError
 from patronage.evaluation.calibration_metrics import reliability_table
 from patronage.evaluation.paths import parameter_variance, simulated_paths, total_interval
 from patronage.models.purchase.model import PurchaseModel
+from patronage.runtime.distinct import distinct
 from patronage.runtime.histories import FloatArray
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.time_unit import TimeUnit
@@ -20,6 +22,9 @@ OPEN_FREQUENCY = 7
 GAIN_POINTS = 101
 SIMULATED_CUSTOMERS = 10_000
 """Behind the variance of the tracking curve: enough to know an interval's width to a few per cent."""
+
+MOST_TRACKED = 20_000
+"""Customers with covariates that a tracking curve is computed of."""
 
 
 def deciles(actual: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
@@ -77,15 +82,17 @@ def frequency_histogram(model: PurchaseModel, summary: pd.DataFrame) -> pd.DataF
     model : PurchaseModel
         Fitted.
     summary : DataFrame
-        frequency of n customers and their time under observation, the third of the model's columns.
+        frequency of n customers, their time under observation, the third of the model's columns, and covariates.
     """
-    lengths, customers = np.unique(summary[model.columns[2]].to_numpy(np.float64), return_counts=True)
-    observed = lengths > 0
-    probability = np.zeros((len(lengths), OPEN_FREQUENCY))
-    probability[~observed, 0] = 1.0
-    if observed.any():
-        probability[observed] = model.purchase_probabilities_new(OPEN_FREQUENCY - 1, lengths[observed])
-    expected = customers @ probability
+    params, lengths = model.to_params().at_rows(summary), summary[model.columns[2]].to_numpy(np.float64)
+    observed = np.flatnonzero(lengths > 0)
+    expected = np.zeros(OPEN_FREQUENCY)
+    expected[0] = len(lengths) - len(observed)
+    first, inverse = distinct(lengths[observed], *(one[observed] for one in params.arrays().values()))
+    if len(first):
+        cases = observed[first]
+        probability = params.at(cases).purchase_probabilities_new(OPEN_FREQUENCY - 1, lengths[cases])
+        expected += np.bincount(inverse) @ probability
     expected = np.append(expected, len(summary) - expected.sum())
     classes = np.minimum(summary["frequency"].to_numpy(int), OPEN_FREQUENCY)
     labels = [*map(str, range(OPEN_FREQUENCY)), f"{OPEN_FREQUENCY}+"]
@@ -102,11 +109,12 @@ def tracking_curve(
     time_unit: TimeUnit,
     level: float = 0.9,
     rng: np.random.Generator | None = None,
+    customers: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Repeat purchases week by week, actual and expected: `schema.TRACKING_CURVE`.
 
-    The expectation knows of each customer only the day of the first purchase, so it can be drawn over calibration and
-    holdout alike. Weeks are counted so that one ends on the cut-off; a last, shorter one is left out.
+    The expectation knows of each customer only the day of the first purchase, and covariates, so it can be drawn over
+    calibration and holdout alike. Weeks are counted so that one ends on the cut-off; a last, shorter one is left out.
 
     Parameters
     ----------
@@ -124,21 +132,26 @@ def tracking_curve(
         With it the columns incremental_low, incremental_high, cumulative_low, cumulative_high and level are added:
         where the counts of as many new customers, acquired on the same days, should lie. The variance of their own
         randomness comes from simulated customers of each age, and that of the parameters is added where it is known.
+    customers : DataFrame, optional
+        T as of the cut-off and the covariates of these customers; needed for a model that has covariates. Of more than
+        `MOST_TRACKED`, so many stand for all.
+
+    Raises
+    ------
+    InputError
+        If the model has covariates and customers are not given.
     """
     begin, end, cut = daily["day"].min(), pd.Timestamp(until), pd.Timestamp(cutoff)
     offset = (cut - begin).days % TRACKING_PERIOD_DAYS
     ends = pd.date_range(begin + pd.Timedelta(days=offset), end, freq=f"{TRACKING_PERIOD_DAYS}D")
-    acquired = daily[daily["new_customers"] > 0]
-    customers = acquired["new_customers"].to_numpy(np.float64)
+    acquired = _acquired(model, daily, cut, time_unit, customers)
+    weights = acquired["new_customers"].to_numpy(np.float64)
     age = (ends.to_numpy()[:, None] - acquired["day"].to_numpy()[None, :]) / np.timedelta64(1, "D")
     age = age.clip(min=0)
-    ages, position = np.unique(age, return_inverse=True)
 
     def cumulative(params: PurchaseParams) -> FloatArray:
-        total: FloatArray = (
-            params.expected_purchases_new(ages / time_unit.days)[position].reshape(age.shape) @ customers
-        )
-        return total
+        own = params.at_rows(acquired)
+        return np.array([own.expected_purchases_new(ages / time_unit.days) @ weights for ages in age])
 
     def incremental(params: PurchaseParams) -> FloatArray:
         return np.diff(cumulative(params), prepend=0.0)
@@ -159,13 +172,33 @@ def tracking_curve(
     table = table[list(TRACKING_CURVE.names)]
     if rng is None:
         return table
-    grid, variances = _variance_by_age(model.to_params(), float(ages.max()), time_unit, rng)
+    params = model.to_params().at_rows(acquired)
+    if model.covariates:
+        params = params.at(rng.choice(len(acquired), SIMULATED_CUSTOMERS, p=weights / weights.sum()))
+    grid, variances = _variance_by_age(params, float(age.max()), time_unit, rng)
     for name, curve in (("incremental", incremental), ("cumulative", cumulative)):
-        own = np.interp(age, grid, variances[name]) @ customers
+        own = np.interp(age, grid, variances[name]) @ weights
         variance = own + parameter_variance(model, curve)
         low, high = total_interval(table[f"expected_{name}"].to_numpy(), variance, level)
         table[f"{name}_low"], table[f"{name}_high"] = low, high
     return table.assign(level=level)
+
+
+def _acquired(
+    model: PurchaseModel, daily: pd.DataFrame, cutoff: pd.Timestamp, time_unit: TimeUnit, known: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Days on which customers were won, and how many; with covariates, of every customer or of some for many."""
+    if not model.covariates:
+        return daily.loc[daily["new_customers"] > 0, ["day", "new_customers"]]
+    if known is None:
+        message = f"The model has the covariates {', '.join(model.covariates)}: customers= must hold them, and T."
+        raise InputError(message)
+    some = known
+    if len(known) > MOST_TRACKED:
+        evenly = np.linspace(0, len(known) - 1, MOST_TRACKED).round().astype(int)
+        some = known.sort_values("T", kind="stable").iloc[evenly]
+    won = cutoff - pd.to_timedelta((some["T"] * time_unit.days).round(), unit="D")
+    return some[list(model.covariates)].assign(day=won, new_customers=len(known) / len(some))
 
 
 def _variance_by_age(

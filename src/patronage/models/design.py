@@ -13,7 +13,7 @@ from scipy import linalg
 
 from patronage.errors import ConfigError, InputError
 from patronage.runtime.columns import level_names, numbers
-from patronage.runtime.covariates import CategoricalCovariate, Covariate, Design, NumericCovariate
+from patronage.runtime.covariates import UNKNOWN, CategoricalCovariate, Covariate, Design, NumericCovariate
 from patronage.runtime.histories import FloatArray, refuse_rows
 
 MOST_LEVELS = 200
@@ -98,12 +98,11 @@ def _learned(frame: Any, asked: Wanted, weights: FloatArray) -> Covariate:
         message = f"The covariate {asked.name} has {len(values):,} values for {len(weights):,} rows."
         raise InputError(message)
     categorical = asked.categorical or bool(wrong.any())
-    levels = level_names(column, asked.name) if categorical else []
-    missing = np.array([level is None for level in levels]) if categorical else ~np.isfinite(values)
-    reason = f"{asked.name} missing" if categorical else f"{asked.name} missing or not finite"
-    refuse_rows({reason: missing}, what="rows of covariates", ids=getattr(frame, "index", None))
     if categorical:
+        levels = [UNKNOWN if level is None else level for level in level_names(column, asked.name)]
         return _learned_category(asked.name, levels, weights)
+    missing = {f"{asked.name} missing or not finite": ~np.isfinite(values)}
+    refuse_rows(missing, what="rows of covariates", ids=getattr(frame, "index", None))
     return _learned_number(asked.name, values, weights)
 
 
@@ -117,10 +116,10 @@ def _learned_number(name: str, values: FloatArray, weights: FloatArray) -> Numer
     return NumericCovariate(name, mean, float(np.sqrt(weights @ (values - mean) ** 2 / weights.sum())))
 
 
-def _learned_category(name: str, levels: Sequence[str | None], weights: FloatArray) -> CategoricalCovariate:
+def _learned_category(name: str, levels: Sequence[str], weights: FloatArray) -> CategoricalCovariate:
     customers: dict[str, float] = {}
     for level, weight in zip(levels, weights.tolist(), strict=True):
-        if level is not None and weight > 0:
+        if weight > 0:
             customers[level] = customers.get(level, 0.0) + weight
     if len(customers) == 1:
         raise _constant(name, next(iter(customers)))

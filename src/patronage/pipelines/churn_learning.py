@@ -16,11 +16,11 @@ from patronage.models.churn.candidate import Candidate
 from patronage.models.churn.panel import churn_panel
 from patronage.models.purchase.choice import Candidates, PurchaseModelChoice
 from patronage.models.purchase.model import PurchaseModel
+from patronage.pipelines.histories import purchase_histories, with_covariates
 from patronage.pipelines.settings import Dates, Features, Panel, built, settings_from
 from patronage.runtime.scorer import told_by_purchases
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import PURCHASE_OUTPUTS, SUMMARY, TableSchema
-from patronage.summary.customer_summary import summarise
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,19 @@ class ChurnLearning:
         DateError
             If no customer is known at a cut-off.
         """
-        panel = churn_panel(ledger.tables, cutoffs, self.dates.horizon_days, self.time_unit, inputs)
         if not set(features) & set(PURCHASE_OUTPUTS):
-            return panel
+            return churn_panel(ledger.tables, cutoffs, self.dates.horizon_days, self.time_unit, inputs)
+        model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase") if purchase is None else purchase
+        inputs = with_covariates(inputs, ledger.tables, model.covariates)
+        panel = churn_panel(ledger.tables, cutoffs, self.dates.horizon_days, self.time_unit, inputs)
         horizon = self.time_unit.from_days(self.dates.horizon_days)
         parts = []
         for cutoff, rows in panel.groupby("cutoff", sort=False):
-            histories = summarise(
-                ledger.transactions, as_of=pd.Timestamp(str(cutoff)).date(), time_unit=self.time_unit
-            ).histories()
-            model: PurchaseModel | PurchaseModelChoice = (
-                built(self.config, "purchase") if purchase is None else purchase.unfitted()
-            )
-            fitted = model.fit(histories, weights=histories["n_customers"])
-            params = (fitted.best if isinstance(fitted, Candidates) else fitted).to_params()
+            day = pd.Timestamp(str(cutoff)).date()
+            histories = purchase_histories(ledger.tables, day, self.time_unit, model)
+            again = model.unfitted() if isinstance(model, PurchaseModel) else model
+            fitted = again.fit(histories, weights=histories["n_customers"])
+            params = (fitted.best if isinstance(fitted, Candidates) else fitted).to_params().at_rows(rows)
             parts.append(rows.assign(**told_by_purchases(params, histories_of(rows), horizon)))
         return pd.concat(parts)
 

@@ -18,12 +18,12 @@ from patronage.ledger.opening import Ledger
 from patronage.models.base import histories_of
 from patronage.models.churn.columns import feature_columns
 from patronage.models.purchase.model import PurchaseModel
+from patronage.pipelines.histories import purchase_histories
 from patronage.runtime.churn_kinds import AnyChurnModel
 from patronage.runtime.histories import FloatArray
 from patronage.runtime.scorer import told_by_purchases
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import TableSchema
-from patronage.summary.customer_summary import summarise
 
 LARGEST_SHIFT = 10.0
 """Of log odds, in which the way to the level is searched."""
@@ -61,7 +61,7 @@ def levelled(
     level = expected_level(ledger, latest.date(), share, as_of, purchase, churn.horizon_days, time_unit)
     known = model_input(ledger.tables, as_of, time_unit, inputs).execute()
     horizon = time_unit.from_days(churn.horizon_days)
-    told = told_by_purchases(purchase.to_params(), histories_of(known), horizon)
+    told = told_by_purchases(purchase.to_params().at_rows(known), histories_of(known), horizon)
     columns = feature_columns(known.assign(**told), churn.features, churn.categories)
     shift = shift_to(churn.churn_probability(columns), level)
     return replace(churn, calibration=replace(churn.calibration, offset=churn.calibration.offset + shift))
@@ -97,8 +97,8 @@ def expected_level(
         Its log odds are those of `share_left` and the difference of what the two purchase models expect.
     """
     horizon = time_unit.from_days(horizon_days)
-    now = _mean_absence(summarise(ledger.transactions, as_of=as_of, time_unit=time_unit).histories(), purchase, horizon)
-    histories = summarise(ledger.transactions, as_of=latest, time_unit=time_unit).histories()
+    now = _mean_absence(purchase_histories(ledger.tables, as_of, time_unit, purchase), purchase, horizon)
+    histories = purchase_histories(ledger.tables, latest, time_unit, purchase)
     earlier = purchase.unfitted().fit(histories, weights=histories["n_customers"])
     moved = special.logit(now) - special.logit(_mean_absence(histories, earlier, horizon))
     return float(special.expit(special.logit(share_left) + moved))
@@ -114,5 +114,5 @@ def shift_to(probability: FloatArray, level: float) -> float:
 
 
 def _mean_absence(histories: pd.DataFrame, purchase: PurchaseModel, horizon: float) -> float:
-    active = purchase.to_params().probability_active(histories_of(histories), horizon)
+    active = purchase.to_params().at_rows(histories).probability_active(histories_of(histories), horizon)
     return float(np.average(1 - active, weights=histories["n_customers"]))

@@ -109,7 +109,7 @@ def _parts(bundle: AnyBundle) -> dict[str, Any]:
     if not isinstance(bundle, Bundle):
         return {"churn": churn}
     return {
-        "purchase": {"kind": bundle.purchase.kind, "parameters": asdict(bundle.purchase)},
+        "purchase": {"kind": bundle.purchase.kind, "parameters": bundle.purchase.figures},
         "spend": {"kind": "gamma_gamma", "parameters": asdict(bundle.spend)},
         "churn": churn,
         "value": asdict(bundle.value),

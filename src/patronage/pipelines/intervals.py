@@ -9,6 +9,7 @@ import pandas as pd
 from patronage.evaluation.backtest import rolling_backtest
 from patronage.evaluation.trust import interval_table, trust_in_words
 from patronage.ledger.opening import Ledger
+from patronage.pipelines.histories import covariates_on
 from patronage.pipelines.recipe import Fit, Recipe
 
 LEAST_HISTORY_DAYS = 28
@@ -36,15 +37,17 @@ def judged_intervals(recipe: Recipe, ledger: Ledger, evaluated: Fit) -> Interval
     rng = np.random.default_rng(recipe.settings.seed)
     first = ledger.span[0] + timedelta(days=LEAST_HISTORY_DAYS)
     earlier = [day for day in settings.origins(dates.cutoff, dates.horizon_days) if day >= first]
+    read, unit = evaluated.purchase.covariates, recipe.settings.time_unit
     backtest = rolling_backtest(
         ledger.transactions,
         evaluated.purchase.unfitted,
         [*earlier, dates.cutoff],
         dates.horizon_days,
-        recipe.settings.time_unit,
+        unit,
         settings.level,
         rng=rng,
         observed_until=dates.observed_until,
+        covariates=(lambda day: covariates_on(ledger.tables, day, unit, read)) if read else None,
     )
     origins = backtest.table()
     table = interval_table(backtest, rng=rng)

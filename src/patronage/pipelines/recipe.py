@@ -23,6 +23,7 @@ from patronage.models.spend.gamma_gamma import GammaGamma
 from patronage.pipelines.churn_learning import ChurnLearning, candidate
 from patronage.pipelines.churn_level import levelled
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
+from patronage.pipelines.histories import purchase_histories, with_covariates
 from patronage.pipelines.opening import ledger_opener, tracking_store
 from patronage.pipelines.settings import (
     Backtest,
@@ -185,18 +186,18 @@ class Recipe:
             If a cut-off of the churn panel lies before the first customer.
         """
         horizon_days, unit = self.dates.horizon_days, self.settings.time_unit
-        summary = summarise(ledger.transactions, as_of=as_of, time_unit=unit)
-        histories, customers = summary.histories(), summary.to_pandas()
-        candidates = self._purchase_models(histories)
+        customers = summarise(ledger.transactions, as_of, unit, log_intervals=False).to_pandas()
+        candidates = self._purchase_models(ledger, as_of)
         purchase = next((one for one in candidates.fitted if one.params_class.kind == kind), candidates.best)
-        inputs = input_schema(ledger.tables, self.features.groups)
+        offered = input_schema(ledger.tables, self.features.groups)
+        inputs = with_covariates(offered, ledger.tables, purchase.covariates)
         spend: GammaGamma = built(self.config, "spend")
         # With the first purchase included, the model reads columns that are features, not summary.
         known = model_input(ledger.tables, as_of, unit, inputs).execute() if spend.include_first else customers
         spend.fit(known)
         cutoffs = self.panel.cutoffs(as_of, horizon_days)
-        churn = self._shipped_model(inputs)
-        others = {name: self._churn_model(inputs, part) for name, part in self._rivals().items()} if rivals else {}
+        churn = self._shipped_model(offered)
+        others = {name: self._churn_model(offered, part) for name, part in self._rivals().items()} if rivals else {}
         read = {name for one in (churn, *others.values()) for name in one.features}
         panel = self.learning.rows(ledger, cutoffs, inputs, read, purchase)
         for one in (churn, *others.values()):
@@ -204,6 +205,7 @@ class Recipe:
         shipped = churn.to_model()
         if self.panel.level == "purchase_model":
             shipped = levelled(shipped, ledger, panel, as_of, purchase, inputs, unit)
+        read_by = _read_by(inputs, purchase, spend, churn)
         bundle = Bundle(
             purchase=purchase.to_params(),
             spend=spend.to_params(),
@@ -212,7 +214,7 @@ class Recipe:
             as_of=as_of,
             time_unit=unit,
             horizon_days=horizon_days,
-            inputs=_read_by(inputs, spend, churn),
+            inputs=read_by,
             training=self._facts(ledger, customers, cutoffs, purchase, spend) | _usual(panel, shipped),
         )
         return Fit(
@@ -222,7 +224,7 @@ class Recipe:
             spend=spend,
             hiatus=fit_hiatus_rule(panel),
             base_rate=float(panel["churned"].mean()),
-            inputs=_read_by(inputs, spend, churn, *others.values()),
+            inputs=_read_by(inputs, purchase, spend, churn, *others.values()),
             rivals=others,
             panel_rows=len(panel),
         )
@@ -244,8 +246,9 @@ class Recipe:
         """What the churn classifier learns from."""
         return ChurnLearning(self.config, self.dates, self.features, self.panel, self.settings.time_unit)
 
-    def _purchase_models(self, histories: pd.DataFrame) -> Candidates:
+    def _purchase_models(self, ledger: Ledger, as_of: date) -> Candidates:
         model: PurchaseModel | PurchaseModelChoice = built(self.config, "purchase")
+        histories = purchase_histories(ledger.tables, as_of, self.settings.time_unit, model)
         fitted = model.fit(histories, weights=histories["n_customers"])
         return fitted if isinstance(fitted, Candidates) else Candidates((fitted,), {}, "aic")
 
@@ -258,6 +261,7 @@ class Recipe:
             "engine": self.settings.model_engine,
             "churn_cutoffs": [day.isoformat() for day in cutoffs],
             "certificate": {"purchase": purchase.certificate_.as_dict(), "spend": spend.certificate_.as_dict()},
+            "purchase_options": purchase.options,
             "covariance": {"purchase": _listed(purchase.covariance_), "spend": _listed(spend.covariance_)},
             "log_likelihood": {"purchase": purchase.log_likelihood_, "spend": spend.log_likelihood_},
             "spend_frequency_correlation": spend.frequency_correlation_,
@@ -287,7 +291,8 @@ def _evaluation(config: dict[str, Any]) -> Evaluation:
     return evaluation
 
 
-def _read_by(inputs: TableSchema, spend: GammaGamma, *churn: Candidate) -> TableSchema:
+def _read_by(inputs: TableSchema, purchase: PurchaseModel, spend: GammaGamma, *churn: Candidate) -> TableSchema:
     """The columns that the models read and the holdout is judged by; scoring need not compute the others."""
-    read = {*BASIC_INPUTS, *spend.to_params().columns, *(name for one in churn for name in one.features)}
+    read = {*BASIC_INPUTS, *purchase.covariates, *spend.to_params().columns}
+    read.update(name for one in churn for name in one.features)
     return TableSchema(inputs.name, tuple(column for column in inputs.columns if column.name in read))

@@ -143,7 +143,7 @@ def _table_facts(resolved: ResolvedModel, bundle: TableBundle) -> dict[str, str]
 
 def _facts(resolved: ResolvedModel, bundle: Bundle, scores: pd.DataFrame) -> dict[str, str]:
     training = bundle.training
-    stored = {**asdict(bundle.purchase), **asdict(bundle.spend)}
+    stored = {**bundle.purchase.figures, **asdict(bundle.spend)}
     parameters = {name: value for name, value in stored.items() if isinstance(value, float)}
     as_of = sorted(map(str, scores["as_of"].unique())) if "as_of" in scores else []
     return {

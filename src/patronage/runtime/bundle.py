@@ -40,12 +40,12 @@ from .bundle_files import (
     refuse_other_files,
     write_json,
 )
+from .bundle_purchase import check_covariates, purchase_params
 from .bundle_signature import check_signature, sign_bundle
 from .bundle_trees import check_trees
 from .churn_kinds import AnyChurnModel, churn_facts, churn_model, churn_trees
 from .clv import ValueTerms
 from .gamma_gamma import GammaGammaParams
-from .purchase.kinds import KINDS
 from .purchase.model import PurchaseParams
 from .time_unit import TimeUnit
 
@@ -165,7 +165,7 @@ def write_bundle(bundle: AnyBundle, folder: Path | str) -> Path:
     with written_whole(folder) as place:
         place.mkdir()
         if isinstance(bundle, Bundle):
-            write_json(place / "purchase.json", {"kind": bundle.purchase.kind, **asdict(bundle.purchase)})
+            write_json(place / "purchase.json", bundle.purchase.as_json())
             write_json(place / "spend.json", {"kind": "gamma_gamma", **asdict(bundle.spend)})
         write_json(place / "churn.json", churn_facts(bundle.churn))
         if (trees := churn_trees(bundle.churn)) is not None:
@@ -295,7 +295,7 @@ def _of_ledger(
     purchase, spend = facts["purchase.json"], facts["spend.json"]
     horizon = checked.horizon(manifest["horizon_days"])
     bundle = Bundle(
-        purchase=checked.from_fields(KINDS[purchase["kind"]], purchase),
+        purchase=purchase_params(purchase),
         spend=checked.from_fields(GammaGammaParams, spend),
         churn=churn,
         value=checked.value_terms(manifest["value"], horizon),
@@ -306,10 +306,11 @@ def _of_ledger(
         inputs=checked.columns(manifest["input"]),
         fingerprint=fingerprint,
     )
-    lacking = sorted({*HISTORY, *bundle.spend.columns} - set(bundle.inputs.names))
+    lacking = sorted({*HISTORY, *bundle.purchase.covariates, *bundle.spend.columns} - set(bundle.inputs.names))
     if lacking:
         message = f"its inputs lack {', '.join(lacking)}"
         raise ValueError(message)
+    check_covariates(bundle.purchase, bundle.inputs)
     return bundle
 
 

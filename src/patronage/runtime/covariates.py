@@ -24,6 +24,9 @@ Failures = dict[str, BoolArray]
 
 MOST_SHOWN = 5
 
+UNKNOWN = "unknown"
+"""The level of customers whose category is missing."""
+
 LARGEST_EXPONENT = 50.0
 """A row whose covariates would multiply a parameter by more than exp of this, or less than its inverse, is refused."""
 
@@ -69,7 +72,7 @@ class NumericCovariate:
 
 @dataclass(frozen=True, slots=True)
 class CategoricalCovariate:
-    """A column of categories; each but the first has a coefficient.
+    """A column of categories; each but the first has a coefficient. A missing one is the level `UNKNOWN`.
 
     Attributes
     ----------
@@ -99,7 +102,8 @@ class CategoricalCovariate:
         """One column of 0 and 1 for every level but the reference, and the rows that cannot be used."""
         found = level_names(column, self.name)
         known = {level: code for code, level in enumerate(self.levels)}
-        codes = np.fromiter((-2 if one is None else known.get(one, -1) for one in found), np.intp, len(found))
+        nothing = known.get(UNKNOWN, -2)
+        codes = np.fromiter((nothing if one is None else known.get(one, -1) for one in found), np.intp, len(found))
         strange = sorted({one for one in found if one is not None and one not in known})
         more = f" and {len(strange) - MOST_SHOWN} more" if len(strange) > MOST_SHOWN else ""
         reason = f"{self.name} of an unknown level ({', '.join(map(repr, strange[:MOST_SHOWN]))}{more})"
@@ -154,6 +158,12 @@ class Design:
             If a column is missing, or rows have values that are missing, not finite, or of a level that the fit did
             not see; all reasons at once, each with the number of rows and the first ids.
         """
+        encoded, failures = self.encoded(frame)
+        refuse_rows(failures, what="rows of covariates", ids=getattr(frame, "index", None))
+        return encoded
+
+    def encoded(self, frame: Any) -> tuple[FloatArray, Failures]:
+        """As `encode`, and the rows that cannot be used beside it instead of refused."""
         absent = [name for name in self.columns if name not in frame]
         if absent:
             message = f"The frame lacks the covariates {', '.join(absent)}; it has {', '.join(map(str, frame))}."
@@ -168,8 +178,7 @@ class Design:
             lengths = ", ".join(f"{one.name} {len(part):,}" for one, part in zip(self.covariates, parts, strict=True))
             message = f"Covariates must be columns of one length; got {lengths}."
             raise InputError(message)
-        refuse_rows(failures, what="rows of covariates", ids=getattr(frame, "index", None))
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1), failures
 
     def agrees(self, other: "Design") -> bool:
         """Whether the columns that both have are encoded in the same way, but for rounding."""
@@ -240,7 +249,13 @@ class Effects:
         InputError
             As `Design.encode`, or if covariates are so far from those of the fit that nothing can be said.
         """
-        encoded = self.design.encode(frame)
+        factors, failures = self.told(frame)
+        refuse_rows(failures, what="rows of covariates", ids=getattr(frame, "index", None))
+        return factors
+
+    def told(self, frame: Any) -> tuple[dict[str, FloatArray], Failures]:
+        """As `factors`, and the rows that cannot be used beside it instead of refused."""
+        encoded, failures = self.design.encoded(frame)
         place = {name: at for at, name in enumerate(self.design.names)}
         slopes: dict[str, FloatArray] = {}
         for one in self.coefficients:
@@ -248,12 +263,12 @@ class Effects:
                 slope = slopes.setdefault(parameter, np.zeros(len(place)))
                 slope[place[one.column]] += sign * one.value * self.design.scales[place[one.column]]
         exponents = {parameter: encoded @ slope for parameter, slope in slopes.items()}
-        far = {
+        failures |= {
             f"covariates that multiply {name} beyond exp({LARGEST_EXPONENT:g})": np.abs(exponent) > LARGEST_EXPONENT
             for name, exponent in exponents.items()
         }
-        refuse_rows(far, what="rows of covariates", ids=getattr(frame, "index", None))
-        return {name: np.exp(exponent) for name, exponent in exponents.items()}
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {name: np.exp(exponent) for name, exponent in exponents.items()}, failures
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, for a bundle."""

@@ -96,12 +96,11 @@ class Scorer(_Explained[Bundle]):
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
         bundle = self.bundle
         horizon = bundle.time_unit.from_days(bundle.horizon_days)
+        purchase = bundle.purchase.at_rows(columns)
         count, mean = bundle.spend.columns
         spend = gamma_gamma.expected_spend(bundle.spend, columns[count], columns[mean])
-        discounted = clv.discounted_purchases(
-            bundle.purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit
-        )
-        told = told_by_purchases(bundle.purchase, histories, horizon)
+        discounted = clv.discounted_purchases(purchase, histories, bundle.horizon_days, bundle.value, bundle.time_unit)
+        told = told_by_purchases(purchase, histories, horizon)
         scores = {
             **told,
             "expected_spend": spend,
@@ -114,7 +113,8 @@ class Scorer(_Explained[Bundle]):
         columns = scorable_input(table, self.bundle)
         bundle = self.bundle
         histories = checked_histories(columns["frequency"], columns["recency"], columns["T"])
-        return columns | told_by_purchases(bundle.purchase, histories, bundle.time_unit.from_days(bundle.horizon_days))
+        purchase, horizon = bundle.purchase.at_rows(columns), bundle.time_unit.from_days(bundle.horizon_days)
+        return columns | told_by_purchases(purchase, histories, horizon)
 
 
 class TableScorer(_Explained[TableBundle]):

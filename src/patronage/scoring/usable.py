@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from patronage.runtime.bundle import AnyBundle, Bundle
 from patronage.runtime.histories import history_failures
+from patronage.runtime.purchase.with_covariates import CovariateParams
 from patronage.runtime.table_input import LARGEST_HISTORY as LARGEST_HISTORY
 from patronage.runtime.table_input import limits, too_large
 from patronage.schema import Column, TableSchema
@@ -67,6 +68,8 @@ def _history_failures(bundle: Bundle, columns: Mapping[str, NDArray[Any]]) -> Ma
     count, _ = bundle.spend.columns
     found[f"{count} negative"] = columns[count] < 0
     endless = bundle.spend.p * columns[count] + bundle.spend.q <= 1
+    if isinstance(bundle.purchase, CovariateParams):
+        found |= bundle.purchase.effects.told(columns)[1]
     found["no finite expected spend"] = endless & ~found[f"{count} negative"]
     return found
 

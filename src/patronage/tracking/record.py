@@ -4,6 +4,7 @@ Everything is computed before the first line is written, so a training that fail
 that fails half-way leaves a run marked FAILED and no registered model.
 """
 
+import re
 import subprocess
 import tempfile
 import warnings
@@ -162,7 +163,7 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
             mlflow.set_tags({**record.tags, **_code_version(), "patronage.started": record.started.isoformat()})
             mlflow.log_params(flatten(record.config))
             mlflow.log_dict(dict(record.config), CONFIG_ARTIFACT)
-            mlflow.log_metrics(dict(record.metrics))
+            mlflow.log_metrics(as_metrics(record.metrics))
             _log_dataset(mlflow, record)
             with tempfile.TemporaryDirectory() as folder:
                 for name, table in record.tables.items():
@@ -174,7 +175,7 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
             for candidate in record.candidates:
                 with mlflow.start_run(experiment_id=experiment_id, run_name=candidate.name, nested=True):
                     mlflow.log_params(dict(candidate.params))
-                    mlflow.log_metrics(dict(candidate.metrics))
+                    mlflow.log_metrics(as_metrics(candidate.metrics))
                     mlflow.log_dict(dict(candidate.certificate), "certificate.json")
             info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
         version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
@@ -212,6 +213,22 @@ def training_config(store: TrackingStore, run_id: str) -> dict[str, Any]:
             message = f"The run {run_id} keeps no {CONFIG_ARTIFACT}, so how it was trained is not known: {error}."
             raise ModelError(message) from error
     return config
+
+
+def as_metrics(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures under names that MLflow takes: a level in brackets follows a slash, other signs become their code.
+
+    Examples
+    --------
+    >>> as_metrics({"purchase.channel[web]": 0.2, "purchase.plan[a+b]": 0.1})
+    {'purchase.channel/web': 0.2, 'purchase.plan/a_2b_b': 0.1}
+    """
+    return {_metric_name(name): value for name, value in figures.items()}
+
+
+def _metric_name(name: str) -> str:
+    plain = re.sub(r"\[(.*)\]$", r"/\1", name)
+    return re.sub(r"[^/\w.\- :]", lambda sign: f"_{ord(sign[0]):x}_", plain)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

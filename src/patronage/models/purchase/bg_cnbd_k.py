@@ -55,6 +55,7 @@ class _RegularModel(PurchaseModel):
     params_class: ClassVar[type[BetaGeoCNBDParams] | type[ModifiedBetaGeoCNBDParams]]
     parameter_names = ("r", "alpha", "a", "b")
     covariate_slots: ClassVar[Slots] = {"purchase": {"alpha": -1.0}, "dropout": {"a": 1.0, "b": 1.0}}
+    reads_log_intervals: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -57,6 +57,9 @@ class PurchaseModelChoice:
         What ranks them.
     engine : {"native", "lifetimes"}
         Who finds the maxima; lifetimes has three of the kinds.
+    **options
+        Further options of every candidate: priors, purchase_covariates, dropout_covariates, l2, equal, dropout_effect
+        (see `PurchaseModel`).
 
     Examples
     --------
@@ -66,7 +69,9 @@ class PurchaseModelChoice:
     ['MBG/NBD', 'BG/NBD', 'Pareto/NBD']
     """
 
-    def __init__(self, candidates: Sequence[str], criterion: Criterion = "aic", engine: Engine = "native") -> None:
+    def __init__(
+        self, candidates: Sequence[str], criterion: Criterion = "aic", engine: Engine = "native", **options: Any
+    ) -> None:
         comparable = [kind for kind, model in MODELS.items() if not model.params_class.discrete]
         unknown = [kind for kind in candidates if kind not in comparable]
         if unknown or not candidates:
@@ -78,8 +83,18 @@ class PurchaseModelChoice:
         if criterion not in CRITERIA:
             message = f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}."
             raise ConfigError(message)
-        self.models = [MODELS[kind](engine=engine) for kind in candidates]
+        self.models = [MODELS[kind](engine=engine, **options) for kind in candidates]
         self.criterion = criterion
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of a frame beside the history that the candidates read."""
+        return tuple(dict.fromkeys(name for model in self.models for name in model.covariates))
+
+    @property
+    def reads_log_intervals(self) -> bool:
+        """Whether any candidate's fit reads the column log_intervals (see `schema.SUMMARY`)."""
+        return any(model.reads_log_intervals for model in self.models)
 
     def fit(self, frame: Any, weights: ArrayLike | None = None) -> Candidates:
         """Fit every candidate.

@@ -82,7 +82,8 @@ class PurchaseModel(PredictingModel):
         maximum of the posterior density of the log parameters; ``log_likelihood_`` stays that of the data alone.
     purchase_covariates, dropout_covariates : sequence of str, or str
         Columns of the frame that move the purchase rate and the dropout: numbers, truth values, or categories (text; of
-        numbers by ``C(name)``). A single string is a formula such as ``"~ age + channel"``. Coefficients are named
+        numbers by ``C(name)``; a missing one is the level "unknown"). A single string is a formula such as
+        ``"~ age + channel"``. Coefficients are named
         ``purchase.age`` or ``dropout.channel[web]``, are per unit of the column. More than 0 means more purchases, or
         more dropout; of the coefficients on a and b those of a raise the dropout and those of b lower it. The
         parameters are then those of a customer with average numbers, switches (columns of 0 and 1)
@@ -96,6 +97,11 @@ class PurchaseModel(PredictingModel):
         For models whose dropout has two parameters a and b: whether each has coefficients of its own
         (``dropout_a.age``, ``dropout_b.age``), or one coefficient moves both in the same direction, which leaves the
         mean dropout a / (a + b) as it is, or in opposite directions.
+
+    Attributes
+    ----------
+    options : dict
+        What was asked for beside the engine, as JSON values.
     """
 
     covariate_slots: ClassVar[Slots] = {}
@@ -104,6 +110,8 @@ class PurchaseModel(PredictingModel):
     params_class: ClassVar[type[PurchaseParams]]
     parameter_names: tuple[str, ...] = ()
     columns: ClassVar[tuple[str, ...]] = ("frequency", "recency", "T")
+    reads_log_intervals: ClassVar[bool] = False
+    """Whether the fit also reads the column log_intervals (see `schema.SUMMARY`)."""
 
     def __init__(
         self,
@@ -132,6 +140,14 @@ class PurchaseModel(PredictingModel):
         if engine == "lifetimes" and (self.priors or self._plan):
             message = "engine=lifetimes knows no priors or covariates; use engine=native or leave them out."
             raise ConfigError(message)
+        self.options: dict[str, Any] = {
+            "priors": {name: [float(value) for value in prior] for name, prior in (priors or {}).items()} or None,
+            "purchase_covariates": _as_given(purchase_covariates),
+            "dropout_covariates": _as_given(dropout_covariates),
+            "l2": float(l2),
+            "equal": list(equal),
+            "dropout_effect": dropout_effect,
+        }
 
     def fit(self, frame: Any, weights: ArrayLike | None = None) -> Self:
         """Estimate the parameters.
@@ -167,6 +183,19 @@ class PurchaseModel(PredictingModel):
             starts = self._without_effect([estimate.values, *self._starts(histories, counts)])
             estimate = self._per_unit(self._estimated(histories, counts, encoded, starts))
         return self._set_estimate(estimate, float(counts.sum()))
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of a frame beside the history that are read, of all processes."""
+        if self._design is not None:
+            return self._design.columns
+        return tuple(dict.fromkeys(one.name for some in self._plan.columns.values() for one in some))
+
+    def with_options(self, **options: Any) -> Self:
+        """A model, brought back from stored parameters, that is fitted again with these options; see `options`."""
+        twin, asked = copy.copy(self), type(self)(**options)
+        twin.options, twin.priors, twin._plan = asked.options, asked.priors, asked._plan
+        return twin
 
     def unfitted(self) -> Self:
         """A model with the same options, and with what the fit chose among options, that is not fitted yet."""
@@ -441,6 +470,11 @@ def _sample(counts: FloatArray, size: int) -> tuple[IndexArray, FloatArray]:
     drawn = others[:: max(len(others) // (size - len(frequent)), 1)]
     scale = counts[others].sum() / counts[drawn].sum()
     return np.concatenate([frequent, drawn]), np.concatenate([counts[frequent], scale * counts[drawn]])
+
+
+def _as_given(covariates: Sequence[str] | str) -> list[str] | str:
+    """A formula, or a list of names, whatever sequence it was."""
+    return covariates if isinstance(covariates, str) else [str(name) for name in covariates]
 
 
 def _slots(slots: Slots, dropout_effect: DropoutEffect) -> Slots:

@@ -71,7 +71,7 @@ class ContractParams(ABC):
 
     def at(self, index: IndexArray) -> Self:
         """Parameters of the rows at the positions `index`; the same if all rows share them."""
-        arrays = self._arrays()
+        arrays = self.arrays()
         return dataclasses.replace(self, **{name: value[index] for name, value in arrays.items()}) if arrays else self
 
     def at_rows(self, frame: Any) -> Self:  # noqa: ARG002
@@ -233,17 +233,17 @@ class ContractParams(ABC):
         if most == 0:
             return np.zeros(len(tenures))
         renewed = tenures.renewed
-        first, inverse = distinct(renewed, *self._arrays().values())
+        first, inverse = distinct(renewed, *self.arrays().values())
         one = self.at(first)
         alpha, beta, c = (np.full(len(first), value, dtype=np.float64) for value in (one.alpha, one.beta, one.shape))
         values = renewal_sum(Remaining(alpha, beta, c, renewed[first]), rate, most)
         return np.where(tenures.churned, 0.0, values[inverse])
 
     def _newcomers(self) -> Tenures:
-        n = max((len(value) for value in self._arrays().values()), default=1)
+        n = max((len(value) for value in self.arrays().values()), default=1)
         return Tenures(np.zeros(n), np.zeros(n, dtype=bool))
 
-    def _arrays(self) -> dict[str, Any]:
+    def arrays(self) -> dict[str, Any]:
         """The parameters that differ by customer."""
         return {
             item.name: value

@@ -71,7 +71,7 @@ class BetaGeoBetaBinomialParams(PurchaseParams):
             \sum_{i=t_x}^{n-1} \frac{B(\alpha+x, \beta+i-x)}{B(\alpha+x, \beta+n-x)}\,
             \frac{B(\gamma+1, \delta+i)}{B(\gamma, \delta+n)}
         """
-        first, inverse = distinct(histories.frequency, histories.recency, histories.T, *self._arrays().values())
+        first, inverse = distinct(histories.frequency, histories.recency, histories.T, *self.arrays().values())
         some, one = histories.take(first), self.at(first)
         x, n = some.frequency, some.T
         deaths = _Deaths.of(one, some)

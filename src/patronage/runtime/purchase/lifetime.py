@@ -51,7 +51,7 @@ class IndependentLifetimeParams(PurchaseParams):
     def log_odds_of_death(self, histories: Histories) -> FloatArray:
         """Log odds that the customer died in the silence since the last purchase, shape (n,)."""
         columns = (histories.frequency, histories.recency, histories.T)
-        first, inverse = distinct(*columns, *self._arrays().values())
+        first, inverse = distinct(*columns, *self.arrays().values())
         then, silence = self.at(first).last_seen(histories.take(first))
         return then.log_odds_of_death(silence)[inverse]
 

@@ -164,9 +164,23 @@ class PurchaseParams(ABC):
         """Parameters of the customers in the rows of a frame: the same for all, where there are no covariates."""
         return self
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of a frame that `at_rows` reads."""
+        return ()
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The parameters by name, and coefficients of covariates behind them."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if isinstance(value, int | float)}
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, for a bundle: the kind and the parameters."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
     def at(self, index: IndexArray) -> Self:
         """Parameters of the rows at the positions `index`; the same if all rows share them."""
-        arrays = self._arrays()
+        arrays = self.arrays()
         return dataclasses.replace(self, **{name: value[index] for name, value in arrays.items()}) if arrays else self
 
     def probability_alive(self, histories: Histories, horizon: float = 0.0) -> FloatArray:
@@ -221,7 +235,7 @@ class PurchaseParams(ABC):
 
     def expected_purchases_of_newcomers(self, horizon: FloatArray) -> FloatArray:
         """The same, computed once for newcomers with equal horizons and parameters, shape (m,)."""
-        first, inverse = distinct(horizon, *self._arrays().values())
+        first, inverse = distinct(horizon, *self.arrays().values())
         return self.at(first).expected_purchases_new(horizon[first])[inverse]
 
     def purchase_probabilities_new(self, n_max: int, horizon: ArrayLike) -> FloatArray:
@@ -305,7 +319,7 @@ class PurchaseParams(ABC):
             message = f"q must lie between 0 and 1, both excluded; got {q}."
             raise InputError(message)
         columns = (histories.frequency, histories.recency, histories.T)
-        first, inverse = distinct(*columns, *self._arrays().values())
+        first, inverse = distinct(*columns, *self.arrays().values())
         one, cases = self.at(first), histories.take(first)
         alive, living = one._alive(cases), one.living(cases)
         with np.errstate(divide="ignore"):
@@ -341,7 +355,7 @@ class PurchaseParams(ABC):
     def _if_alive(self, histories: Histories, quantity: Any, horizon: float) -> FloatArray:
         """A quantity of the living, computed once for customers whose future is the same."""
         columns = [getattr(histories, name) for name in self.living_columns]
-        found = representatives(*columns, *self._arrays().values())
+        found = representatives(*columns, *self.arrays().values())
         if found is None:
             every: FloatArray = quantity(self.living(histories), np.full(len(histories), float(horizon)))
             return every
@@ -350,7 +364,7 @@ class PurchaseParams(ABC):
         values: FloatArray = quantity(living, np.full(len(first), float(horizon)))
         return values.take(inverse, axis=0)
 
-    def _arrays(self) -> dict[str, FloatArray]:
+    def arrays(self) -> dict[str, FloatArray]:
         """The parameters that differ by customer."""
         return {
             item.name: value

@@ -38,6 +38,16 @@ class CovariateParams(PurchaseParams):
         """Name of the model in print."""
         return f"{self.base.title} with covariates"
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of a frame that `at_rows` reads."""
+        return self.effects.design.columns
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Those of the base by name, and coefficients of covariates behind them."""
+        return self.base.figures | {one.name: one.value for one in self.effects.coefficients}
+
     def at_rows(self, frame: Any) -> PurchaseParams:
         """Parameters of the rows of a frame.
 

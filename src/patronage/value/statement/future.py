@@ -16,7 +16,7 @@ from patronage.value.presence import tells_presence
 from patronage.value.profit_intervals import profit_futures
 from patronage.value.profit_terms import ProfitTerms
 from patronage.value.statement.campaigning import Campaigning
-from patronage.value.statement.knowledge import Bundled, Knowledge
+from patronage.value.statement.knowledge import SEGMENT, Bundled, Knowledge
 from patronage.value.statement.past import Past
 from patronage.value.statement.terms import StatementTerms
 from patronage.value.whale import whale_curve, whale_shares
@@ -88,6 +88,11 @@ def _notes(known: Knowledge, model: ProfitModel, bundled: Bundled, terms: Statem
         notes.append(
             f"By {bundled.bundle.purchase.title} customers leave at purchases only, so contacts cannot tell who is "
             "still there, and what contacts will cost rests on who is taken to be; purchase=pareto_nbd lets them tell."
+        )
+    if told_apart := sorted(set(model.purchase.covariates) - {SEGMENT}):
+        notes.append(
+            f"The purchase model tells customers apart by {', '.join(told_apart)} too, so the table of acquisition "
+            "does not say what the next customer of a channel is worth."
         )
     if not bundled.uncertain:
         notes.append(

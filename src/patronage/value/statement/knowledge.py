@@ -47,7 +47,7 @@ class Bundled:
     def of(cls, bundle: Bundle) -> "Bundled":
         """Bring the models of a bundle back."""
         stored = (bundle.training.get("covariance") or {}).get("purchase")
-        purchase = model_of(bundle.purchase)
+        purchase = model_of(bundle.purchase).with_options(**(bundle.training.get("purchase_options") or {}))
         if stored is not None:
             purchase = purchase.with_covariance(stored)
         return cls(bundle, purchase, GammaGamma.from_params(bundle.spend), stored is not None)

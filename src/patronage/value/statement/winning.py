@@ -85,7 +85,7 @@ def _newcomers(by: str, future: Future, terms: StatementTerms, rng: np.random.Ge
         return None
     if by != "acquisition channel" or future.model.segment_column != SEGMENT:
         return None
-    if future.model.purchase.to_params().kind.endswith("covariates"):
+    if set(future.model.purchase.covariates) - {SEGMENT}:
         return None
     return newcomer_value(future.model, future.terms, level=terms.level, rng=rng)
 
