@@ -68,6 +68,19 @@ def test_the_last_campaign_before_the_first_purchase_won_the_customer():
     assert winning_campaign(ledger, FIRST).to_dict() == {"a": "letter", "b": "none", "c": "none", "d": "poster"}
 
 
+def test_a_campaign_of_the_same_day_won_nobody_who_had_bought():
+    """Unless purchases have no time of day: then a day is all that is known."""
+    first = pd.Series(pd.to_datetime(["2024-05-01"] * 2), index=["a", "b"], name="first_day")
+    campaigns = reached(("a", "2024-05-01 09:00:00", "call", 1), ("b", "2024-05-01 09:00:00", "call", 1))
+
+    def bought(*times):
+        rows = {"customer_id": ["a", "b"], "timestamp": pd.to_datetime([f"2024-05-01 {time}" for time in times])}
+        return replace(campaigns, transactions=ibis.memtable(pd.DataFrame({**rows, "amount": 10.0})))
+
+    assert winning_campaign(bought("08:53:59", "09:00:01"), first).to_dict() == {"a": "none", "b": "call"}
+    assert winning_campaign(bought("00:00:00", "00:00:00"), first).to_dict() == {"a": "call", "b": "call"}
+
+
 def test_what_the_source_names_comes_first_and_without_either_there_is_nothing():
     named = pd.DataFrame({"customer_id": ["a", "b"], "acquisition_campaign": ["spring", None]})
     ledger = replace(reached(("a", "2024-04-20", "letter", 1)), customers=ibis.memtable(named))

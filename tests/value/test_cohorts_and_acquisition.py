@@ -120,21 +120,86 @@ def test_the_forecast_of_retention_and_profit_comes_true(world):
 
 
 def test_payback_by_hand():
-    cumulative = np.array([[5.0, 9.0, 13.0], [2.0, 1.0, 0.5], [20.0, 20.0, 20.0], [-3.0, 0.0, 6.0]])
-    found = payback_days(cumulative, np.array([11.0, 3.0, 0.0, 3.0]), 30.0)
-    assert found.tolist() == [75.0, np.inf, 0.0, 75.0]
+    """The last two bring more on the first day than they cost, one of them less in the end."""
+    cumulative = np.array(
+        [[5.0, 9.0, 13.0], [2.0, 1.0, 0.5], [20.0, 20.0, 20.0], [-3.0, 0.0, 6.0], [14.0, 20.0, 30.0], [9.0, 3.0, 1.0]]
+    )
+    cost, at_once = np.array([11.0, 3.0, 0.0, 3.0, 6.0, 8.0]), np.array([4.0, 2.0, 0.0, -1.0, 10.0, 12.0])
+    assert payback_days(cumulative, cost, at_once, 30.0).tolist() == [75.0, np.inf, 0.0, 75.0, 0.0, 0.0]
+    assert payback_days(np.array([14.0, 20.0]), np.array(12.0), np.array(10.0), 30.0) == 15.0
 
 
-@given(st.lists(st.floats(-5, 10), min_size=1, max_size=12), st.floats(0, 40))
-def test_payback_is_where_the_curve_first_meets_the_cost(steps, cost):
+@given(st.lists(st.floats(-5, 10), min_size=1, max_size=12), st.floats(0, 40), st.floats(-5, 10))
+def test_payback_is_where_the_curve_first_meets_the_cost(steps, cost, at_once):
     curve = np.cumsum(steps)
-    found = float(payback_days(curve, np.array(cost), 10.0))
-    at = np.interp(np.linspace(0, 10 * len(curve), 40 * len(curve) + 1), 10 * np.arange(len(curve) + 1), [0, *curve])
+    found = float(payback_days(curve, np.array(cost), np.array(at_once), 10.0))
+    days = np.linspace(0, 10 * len(curve), 40 * len(curve) + 1)
+    at = np.interp(days, 10 * np.arange(len(curve) + 1), [at_once, *curve])
     if np.isinf(found):
         assert (at < cost).all()
+    elif found == 0:
+        assert at_once >= cost
     else:
-        assert np.interp(found, 10 * np.arange(len(curve) + 1), [0, *curve]) == pytest.approx(cost, abs=1e-7)
+        assert np.interp(found, 10 * np.arange(len(curve) + 1), [at_once, *curve]) == pytest.approx(cost, abs=1e-7)
         assert (at[: int(found / 0.25)] < cost + 1e-9).all()
+
+
+def asked(world, channel, frame):
+    """Flows, and what the table of acquisition reads of each customer, with half of everyone never breaking even."""
+    facts, model, ledger, _, _, as_of = world
+    realised = profit_cells(ledger, as_of).groupby("customer_id")["profit"].sum().reindex(frame.index)
+    future = future_profit(model, facts.frame, ProfitTerms(365.25, 0.1))["future_profit"].reindex(frame.index)
+    return frame[["first_day", "acquisition_cost"]].assign(
+        realised_profit=realised, future_profit=future, never_breaks_even=0.5
+    )
+
+
+def test_what_the_first_day_brings_counts_at_once(world):
+    """By plain sums over lines and contacts; some of these channels have paid back by the evening of the first day."""
+    facts, _, _, _, drawn, _ = world
+    frame, channel = facts.frame, facts.frame["acquisition_channel"]
+    lines, contacts = (drawn[name].to_pandas() for name in ("transactions", "contacts"))
+    lines["value"], contacts["value"] = lines["amount"] - lines["cost_of_goods"], -contacts["cost"]
+    both = pd.concat([lines[["customer_id", "timestamp", "value"]], contacts[["customer_id", "timestamp", "value"]]])
+    first = pd.to_datetime(frame["first_day"]).reindex(both["customer_id"]).to_numpy()
+    early = both[both["timestamp"].dt.normalize().to_numpy() <= first]
+    at_once = early.groupby("customer_id")["value"].sum().reindex(frame.index).fillna(0.0)
+    flows = flows_of(world, channel)
+    found = dict(zip(flows.groups, flows.at_once.sum(axis=1) / flows.customers.sum(axis=1), strict=True))
+    by_hand_found = at_once.groupby(channel).mean()
+    assert found == pytest.approx(by_hand_found.to_dict(), abs=1e-6)
+    table = acquisition_table(flows, asked(world, channel, frame), channel, size=60, rng=np.random.default_rng(1))
+    own = table.set_index("group")
+    paid_back = by_hand_found >= own["cost_per_customer"]
+    assert paid_back.any()
+    assert ((own["payback_days"] == 0) == paid_back).all()
+
+
+def test_customers_without_a_known_cost_count_for_no_payback(world):
+    """Search is known of half of its customers, store of nobody."""
+    facts, model, ledger, _, _, as_of = world
+    frame, channel = facts.frame.copy(), facts.frame["acquisition_channel"]
+    lost = (channel == "store") | ((channel == "search") & (np.arange(len(frame)) % 2 == 0))
+    frame.loc[lost, "acquisition_cost"] = np.nan
+    customers, known = asked(world, channel, frame), ~lost.to_numpy()
+    cells = profit_cells(ledger, as_of)
+    flows = age_flows(cells, model, frame[known], channel[known], 12, rng=np.random.default_rng(0))
+    table = acquisition_table(flows, customers, channel, size=60, rng=np.random.default_rng(1)).set_index("group")
+    alone = acquisition_table(flows, customers[known], channel[known], size=60, rng=np.random.default_rng(1)).set_index(
+        "group"
+    )
+    told = ["acquisition_cost", "cost_per_customer", "value_created_per_customer", "ltv_to_cac", "never_breaks_even",
+            "payback_days", "payback_days_low", "break_even_day"]  # fmt: skip
+    assert table.loc["store", told].isna().all()
+    assert table.loc["store", "cost_unknown"] == table.loc["store", "n_customers"] == (channel == "store").sum()
+    same = [name for name in told if name != "break_even_day"]
+    assert table.loc["search", same].to_dict() == pytest.approx(alone.loc["search", same].to_dict())
+    both = customers["realised_profit"] + customers["future_profit"]
+    everyone = both[channel == "search"].mean()
+    assert table.loc["search", "lifetime_value_per_customer"] == pytest.approx(everyone)
+    nobody = acquisition_table(None, customers.assign(acquisition_cost=np.nan), channel, rng=np.random.default_rng(1))
+    assert nobody["payback_days"].isna().all()
+    assert nobody["marginal_return"].isna().all()
 
 
 def test_the_acquisition_table_of_a_retailer(world):

@@ -15,7 +15,9 @@ from patronage.ledger.tables import LedgerTables
 from patronage.models.purchase.pareto_nbd import ParetoNBD
 from patronage.runtime.purchase.pareto_nbd import ParetoParams
 from patronage.schema.value_tables import VALUE_TABLES
+from patronage.scoring.profit import ScoreProfit
 from patronage.value.activity_costs import activity_costs, named_costs
+from patronage.value.basis import money_basis
 from patronage.value.lifetime_profit import fit_profit
 from patronage.value.periods import Period
 from patronage.value.priced_tables import priced_tables
@@ -90,6 +92,49 @@ def test_future_is_the_same_in_every_table(shop):
     assert tables["equity_bridge"]["closing"].iloc[0] == pytest.approx(total)
     whale = tables["whale_shares"].query("view == 'future, expected values' and by == ''")
     assert whale["total"].iloc[0] == pytest.approx(total)
+
+
+def test_valuation_and_equity_say_the_same_of_todays_customers(shop):
+    tables = shop[2].tables
+    equity, item = tables["customer_equity"].iloc[0], tables["valuation"].set_index("item").loc["customers of today"]
+    told = equity[["equity", "equity_low", "equity_high"]].to_list()
+    assert item[["expected", "low", "high"]].to_list() == pytest.approx(told)
+
+
+def test_scores_hold_the_profit_of_the_statement():
+    """Of the same horizon and discount rate, campaigns that go on included; the past of it too, whenever it was."""
+    world, ledger, drawn = retailer(300, 4)
+    as_of, costs = world.observed_until, named_costs("observed")
+    bundle = bundle_of(ledger, as_of)
+    campaigns = drawn["campaigns"].to_pandas()
+    campaigns.loc[:9, "timestamp"] -= pd.Timedelta(days=900)
+    early = replace(ledger, campaigns=ibis.memtable(campaigns))
+    terms = StatementTerms(as_of, horizon_days=float(bundle.horizon_days), **SMALL)
+    statement = stated(early, costs, world.start, terms, bundle)
+    value = statement.tables["customer_value"].set_index("customer_id")
+    scored = ScoreProfit(early, costs, bundle, as_of).of(value.index, np.full(len(value), 0.5))
+    assert scored["expected_profit"] == pytest.approx(value["future_profit"].to_numpy(), rel=1e-9)
+    assert scored["past_profit"] == pytest.approx(value["past_profit"].to_numpy(), abs=1e-6)
+    assert (statement.tables["reconciliation"]["outside_periods"] == 0).all()
+    assert statement.tables["tiers"]["period"].min() < f"{world.start.year}"
+
+
+def test_costs_that_nobody_knows_are_counted_and_said(shop):
+    ledger, drawn, _ = shop
+    contacts = drawn["contacts"].to_pandas()
+    contacts.loc[contacts.index % 2 == 0, "cost"] = None
+    lacking = int(contacts["cost"].isna().sum())
+    tables = replace(ledger, contacts=ibis.memtable(contacts))
+    periods = [Period("all", date.min, date(2100, 1, 1))]
+    basis = money_basis(customer_profit(tables, named_costs("observed"), periods))
+    assert basis.short == f"costs known, none of {lacking / len(contacts):.1%} of contacts"
+    said = f"Of {len(contacts):,} contacts {lacking:,} have no cost, no rate fits them, and they cost nothing here."
+    assert said in basis.sentences
+    rated = activity_costs({"orders": {"order": 1.5}})
+    basis = money_basis(customer_profit(ledger, rated, periods))
+    lines = len(drawn["transactions"])
+    assert basis.short == "costs known, order lines by rates"
+    assert f"Of {lines:,} order lines {lines:,} cost what the rates say." in basis.sentences
 
 
 def test_bridge_leaves_nothing_over_and_takes_the_profit_of_the_ledger(shop):

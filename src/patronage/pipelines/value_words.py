@@ -3,6 +3,7 @@
 import pandas as pd
 
 from patronage.report.readings import figure, percent
+from patronage.report.value_page import in_money
 from patronage.value.statement.statement import ValueStatement
 
 
@@ -46,7 +47,7 @@ def rows_of(statement: ValueStatement) -> list[list[str]]:
         [f"past {noun}", f"{figures['past_profit']:,.2f} of {figures['past_revenue']:,.2f} net revenue"],
         ["past: best 20 %, middle 70 %, last 10 %", _shares(figures, "past")],
         ["future: the same, expected values", _shares(figures, "future")],
-        ["unprofitable customers", _unprofitable(figures)],
+        [in_money("unprofitable customers", noun), _unprofitable(figures)],
         [
             f"customer equity, {noun}",
             f"{figures['equity']:,.0f} ({figures['equity_low']:,.0f} to {figures['equity_high']:,.0f})",
@@ -56,7 +57,7 @@ def rows_of(statement: ValueStatement) -> list[list[str]]:
     if "equity_bridge" in statement.tables:
         whole = statement.tables["equity_bridge"].iloc[0]
         names = ("acquisition", "development", "retention", "recovery", "loss", "realised_profit", "model_change")
-        steps = ", ".join(f"{name.replace('_', ' ')} {whole[name]:+,.0f}" for name in names)
+        steps = ", ".join(f"{in_money(name.replace('_', ' '), noun)} {whole[name]:+,.0f}" for name in names)
         rows.append([f"bridge since {statement.terms.since}", f"{whole['opening']:,.0f}: {steps} = "
                      f"{whole['closing']:,.0f}"])  # fmt: skip
     return rows + _paybacks(statement.tables["acquisition"])

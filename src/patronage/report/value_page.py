@@ -89,7 +89,7 @@ def write_value_page(
         facts=facts,
         figures=[figure_of(stem, chart, VALUE_READINGS[stem](tables, money)) for stem, chart in charts.items()],
         tables=[
-            _shown(title, tables[name], name, columns)
+            _shown(title, tables[name], name, columns, money)
             for title, (name, columns) in PAGE_TABLES.items()
             if name in tables and len(tables[name])
         ],
@@ -97,7 +97,24 @@ def write_value_page(
     )
 
 
-def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str]) -> dict[str, Any]:
+def in_money(words: str, money: str) -> str:
+    """Words on profit, for money that may be revenue.
+
+    Examples
+    --------
+    >>> in_money("realised profit", "profit"), in_money("realised profit", "revenue less the cost of contacts")
+    ('realised profit', 'realised revenue')
+    >>> in_money("unprofitable customers", "revenue")
+    'customers below 0'
+    """
+    if not money.startswith("revenue"):
+        return words
+    if words.startswith("unprofitable"):
+        return f"{words.removeprefix('unprofitable')} below 0".strip()
+    return words.replace("profit", "revenue")
+
+
+def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str], money: str) -> dict[str, Any]:
     """The first rows of a table, written for people."""
     units = {column.name: (column.unit, column.type) for column in VALUE_TABLES[name].columns}
     if name in ("whale_shares", "customer_equity", "equity_bridge"):
@@ -107,7 +124,7 @@ def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str]) -
         [_cell(row[column], *units[column]) for column in there] for row in table.head(SHOWN_ROWS).to_dict("records")
     ]
     numbers = [units[column][1] in ("double", "long") for column in there]
-    heads = [column.replace("_", " ") for column in there]
+    heads = [in_money(column.replace("_", " "), money) for column in there]
     rest = len(table) - len(rows)
     where = f"{rest:,} more rows are in {name}.parquet." if rest else f"The same is in {name}.parquet."
     return {"title": title, "heads": heads, "numbers": numbers, "rows": rows, "where": where}

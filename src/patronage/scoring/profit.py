@@ -17,13 +17,13 @@ from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.schema.value import SCORE_PROFIT
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.basis import money_basis
-from patronage.value.lifetime_profit import fit_profit, future_profit
+from patronage.value.lifetime_profit import future_profit
 from patronage.value.periods import Period
-from patronage.value.priced_tables import priced_tables
 from patronage.value.profit import customer_profit
-from patronage.value.profit_facts import profit_facts
-from patronage.value.profit_terms import ProfitTerms
-from patronage.value.statement.knowledge import SEGMENT, Bundled
+from patronage.value.statement.campaigning import Campaigning
+from patronage.value.statement.future import profit_terms
+from patronage.value.statement.knowledge import Bundled, known_on
+from patronage.value.statement.terms import StatementTerms
 from patronage.value.whale import LAST, TOP, tier_sizes
 
 
@@ -35,17 +35,22 @@ class ScoreProfit:
     tables : LedgerTables
     costs : ActivityCosts
     bundle : Bundle
-        Its purchase model, horizon and discount rate are used; its margin rate is not: that of `costs` is.
+        Its purchase model, horizon and discount rate are used; its margin rate is not: that of `costs` is. By these
+        the expected profit is that of `patronage value`, campaigns that go on as in the last year included.
     as_of : date
         The last day whose facts count.
     """
 
     def __init__(self, tables: LedgerTables, costs: ActivityCosts, bundle: Bundle, as_of: date) -> None:
-        facts = profit_facts(priced_tables(tables, costs), as_of, bundle.time_unit)
-        frame = facts.frame
-        segment = SEGMENT if frame[SEGMENT].notna().any() else None
-        model = fit_profit(Bundled.of(bundle).purchase, frame, facts.time_unit, segment)
-        terms = ProfitTerms(bundle.horizon_days, max(bundle.value.discount_rate_yearly, 0.0))
+        bundled = Bundled.of(bundle)
+        known = known_on(tables, costs, as_of, bundled, curves=False)
+        frame, model = known.frame, known.fitted(bundled.purchase)
+        asked = StatementTerms(
+            as_of=as_of,
+            horizon_days=float(bundle.horizon_days),
+            discount_rate_yearly=max(bundle.value.discount_rate_yearly, 0.0),
+        )
+        terms = profit_terms(Campaigning.of(tables, costs, known, asked), asked, known)
         profit = customer_profit(tables, costs, [Period("past", date.min, as_of)])
         past = profit.to_pandas().set_index("customer_id")["contribution"].reindex(frame.index).fillna(0.0)
         self.basis = money_basis(profit).short

@@ -1,8 +1,11 @@
 r"""Right customers: what it cost to win them against what they bring, by channel, campaign or cohort.
 
 *Payback*: the age at which the mean profit that customers have brought by then reaches the mean cost of winning one,
-actual as far as it goes and continued by the model (`cohorts`); linear within an age period. Its interval is that of a
-Bayesian bootstrap over customers; an end that is missing lies beyond the last age looked at.
+actual as far as it goes and continued by the model (`cohorts`): 0 where the day of the first purchase brings as much,
+linear from there to the end of the first age period, and within every later one. Its interval is that of a Bayesian
+bootstrap over customers; an end that is missing lies beyond the last age looked at.
+
+Whatever is held against the cost of winning customers is told of those alone whose cost is known.
 
 *Never breaks even*: the mean, over customers, of the probability that what came and what is to come within the horizon
 stay below what it cost to win them. It differs from payback, which is one of means: a few good customers pay for many.
@@ -18,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import special
 
 from patronage.errors import InputError
@@ -33,11 +37,14 @@ LEAST_PERIODS = 6
 LEAST_CHANGE = 1e-9
 """Spending that differs by less than this share of its mean is one amount, and rounding."""
 
+NEVER = 1e300
+"""Days from which on a payback stands for none."""
+
 MARGINAL = ("elasticity", "marginal_return", "marginal_return_low", "marginal_return_high", "marginal_return_missing")
 """What `marginal_return` tells."""
 
 
-def payback_days(cumulative: FloatArray, cost: FloatArray, period_days: float) -> FloatArray:
+def payback_days(cumulative: FloatArray, cost: FloatArray, at_once: FloatArray, period_days: float) -> FloatArray:
     """Age at which cumulative profit reaches the cost; infinite where it does not.
 
     Parameters
@@ -45,19 +52,23 @@ def payback_days(cumulative: FloatArray, cost: FloatArray, period_days: float) -
     cumulative : ndarray, shape (..., k)
         At the ends of k age periods.
     cost : ndarray, shape (...)
+    at_once : ndarray, shape (...)
+        Profit on the day of the first purchase, part of the first period.
     period_days : float
 
     Returns
     -------
     ndarray, shape (...)
-        In days; 0 where there was no cost.
+        In days; 0 where the first day brings the cost, or there was none.
 
     Examples
     --------
-    >>> payback_days(np.array([5.0, 9.0, 13.0]), np.array(11.0), 30.0).tolist()
+    >>> payback_days(np.array([5.0, 9.0, 13.0]), np.array(11.0), np.array(4.0), 30.0).tolist()
     75.0
+    >>> payback_days(np.array([5.0, 9.0, 13.0]), np.array(4.5), np.array(4.0), 30.0).tolist()
+    15.0
     """
-    start = np.concatenate([np.zeros((*cumulative.shape[:-1], 1)), cumulative], axis=-1)
+    start = np.concatenate([at_once[..., None], cumulative], axis=-1)
     reached = start >= cost[..., None]
     at = np.argmax(reached, axis=-1)
     below = np.take_along_axis(start, np.maximum(at - 1, 0)[..., None], axis=-1)[..., 0]
@@ -89,7 +100,7 @@ def never_breaks_even(
 
 
 def acquisition_table(
-    flows: AgeFlows,
+    flows: AgeFlows | None,
     customers: pd.DataFrame,
     groups: Any,
     newcomers: pd.DataFrame | None = None,
@@ -102,8 +113,8 @@ def acquisition_table(
 
     Parameters
     ----------
-    flows : AgeFlows
-        Of the same customers and groups.
+    flows : AgeFlows or None
+        Of those of the customers whose acquisition cost is known, by the same groups; None if there is nobody.
     customers : DataFrame
         One row a customer: first_day, acquisition_cost, realised_profit (cost of winning them not deducted),
         future_profit and never_breaks_even.
@@ -127,42 +138,46 @@ def acquisition_table(
         If the groups are not those of the flows.
     """
     names, code = group_codes(groups, len(customers))
-    if tuple(names) != flows.groups:
-        message = f"The flows are of the groups {', '.join(flows.groups)}; got {', '.join(names)}."
-        raise InputError(message)
     needed = ("first_day", "acquisition_cost", "realised_profit", "future_profit", "never_breaks_even")
     required_columns(customers, needed)
     paid = customers["acquisition_cost"].to_numpy(np.float64)
     realised, future, never = (customers[name].to_numpy(np.float64) for name in needed[2:])
-    count = np.bincount(code, minlength=len(names)).astype(np.float64)
+    known = ~np.isnan(paid)
+    everyone = np.bincount(code, minlength=len(names))
+    told = np.bincount(code[known], minlength=len(names))
+    _refuse_other_groups(flows, tuple(name for name, number in zip(names, told, strict=True) if number))
 
-    def mean(values: FloatArray) -> FloatArray:
-        return np.asarray(np.bincount(code, values, minlength=len(names)) / count, dtype=np.float64)
+    def mean(values: FloatArray, of: NDArray[np.bool_]) -> FloatArray:
+        number = np.bincount(code[of], minlength=len(names))
+        total = np.bincount(code[of], values[of], minlength=len(names))
+        return np.asarray(np.divide(total, number, out=np.full(len(names), np.nan), where=number > 0), dtype=np.float64)
 
-    cost, value = mean(np.nan_to_num(paid)), mean(realised + future)
+    all_of_them = np.ones(len(customers), dtype=bool)
+    cost, value = mean(paid, known), mean(realised + future, known)
     first = pd.to_datetime(customers["first_day"])
     began = first.groupby(code).mean().dt.normalize()
-    days = payback_days(flows.cumulative(), cost, flows.period_days)
-    low, high = _payback_interval(flows, level, checked_size(size, level), checked_rng(rng))
+    payback = np.full((3, len(names)), np.nan)
+    if flows is not None:
+        payback[:, told > 0] = _paybacks(flows, level, checked_size(size, level), checked_rng(rng))
     table = pd.DataFrame(
         {
             "group": names,
-            "n_customers": count.astype(np.int64),
-            "cost_unknown": np.bincount(code, np.isnan(paid), minlength=len(names)).astype(np.int64),
-            "acquisition_cost": cost * count,
+            "n_customers": everyone,
+            "cost_unknown": everyone - told,
+            "acquisition_cost": np.where(told > 0, cost * told, np.nan),
             "cost_per_customer": cost,
-            "realised_per_customer": mean(realised),
-            "future_per_customer": mean(future),
-            "lifetime_value_per_customer": value,
+            "realised_per_customer": mean(realised, all_of_them),
+            "future_per_customer": mean(future, all_of_them),
+            "lifetime_value_per_customer": mean(realised + future, all_of_them),
             "value_created_per_customer": value - cost,
             "ltv_to_cac": np.divide(value, cost, out=np.full(len(names), np.nan), where=cost > 0),
-            "never_breaks_even": mean(never),
-            "payback_days": _or_missing(days),
-            "payback_days_low": _or_missing(low),
-            "payback_days_high": _or_missing(high),
+            "never_breaks_even": mean(never, known),
+            "payback_days": payback[0],
+            "payback_days_low": payback[1],
+            "payback_days_high": payback[2],
             "break_even_day": [
                 start + pd.Timedelta(days=float(np.floor(after))) if np.isfinite(after) else pd.NaT
-                for start, after in zip(began, days, strict=True)
+                for start, after in zip(began, payback[0], strict=True)
             ],
         }
     )
@@ -191,6 +206,7 @@ def marginal_return(customers: pd.DataFrame, level: float = 0.9) -> dict[str, An
         `MARGINAL`: elasticity (NaN where the value of all is not above 0), marginal_return and the ends of its
         interval, in money per money; marginal_return_missing says why these are NaN, or is None.
     """
+    customers = customers[customers["acquisition_cost"].notna()]
     month = pd.to_datetime(customers["first_day"]).dt.strftime("%Y-%m")
     value = customers["realised_profit"] + customers["future_profit"]
     sums = pd.DataFrame({"cost": customers["acquisition_cost"], "value": value}).groupby(month.to_numpy()).sum()
@@ -219,16 +235,26 @@ def _weighted_slope(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[f
     return slope, float(np.sqrt(scatter / spread))
 
 
-def _payback_interval(
-    flows: AgeFlows, level: float, size: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+def _refuse_other_groups(flows: AgeFlows | None, names: tuple[str, ...]) -> None:
+    found = flows.groups if flows is not None else ()
+    if found != names:
+        message = (
+            f"The flows are of the groups {', '.join(found) or 'nobody'}; customers with a known acquisition cost are "
+            f"of {', '.join(names) or 'no group'}."
+        )
+        raise InputError(message)
+
+
+def _paybacks(flows: AgeFlows, level: float, size: int, rng: np.random.Generator) -> FloatArray:
+    """Payback of each group, and the ends of its interval, shape (3, g); missing beyond the last age."""
+    count = flows.customers.sum(axis=1)
+    cost, at_once = flows.cost.sum(axis=1) / count, flows.at_once.sum(axis=1) / count
+    days = payback_days(flows.cumulative(), cost, at_once, flows.period_days)
     weights = flows.draw_weights(size, rng)
-    cost = np.einsum("sgb,gb->sg", weights, flows.cost) / np.einsum("sgb,gb->sg", weights, flows.customers)
-    drawn = payback_days(flows.cumulative(weights), cost, flows.period_days)
+    counts = np.einsum("sgb,gb->sg", weights, flows.customers)
+    cost, at_once = (np.einsum("sgb,gb->sg", weights, one) / counts for one in (flows.cost, flows.at_once))
+    drawn = payback_days(flows.cumulative(weights), cost, at_once, flows.period_days)
     # The largest float stands for never, so that quantiles need not average with infinity.
     low, _median, high = quantiles_of(np.minimum(drawn, np.finfo(np.float64).max), level)
-    return (np.where(low < 1e300, low, np.inf), np.where(high < 1e300, high, np.inf))
-
-
-def _or_missing(days: FloatArray) -> FloatArray:
-    return np.where(np.isfinite(days), days, np.nan)
+    found = np.array([days, low, high])
+    return np.where(found < NEVER, found, np.nan)

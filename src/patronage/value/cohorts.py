@@ -43,8 +43,8 @@ class AgeFlows:
         g of them.
     period_days : float
         Length of an age period.
-    customers, cost : ndarray of float64, shape (g, blocks)
-        Customers, and what it cost to win them.
+    customers, cost, at_once : ndarray of float64, shape (g, blocks)
+        Customers, what it cost to win them, and their profit up to the day of the first purchase.
     observed : ndarray of float64, shape (g, blocks, k)
         Customers who were observed for all of the age period.
     profit, bought : ndarray of float64, shape (g, blocks, k)
@@ -59,6 +59,7 @@ class AgeFlows:
     period_days: float
     customers: FloatArray
     cost: FloatArray
+    at_once: FloatArray
     observed: FloatArray
     profit: FloatArray
     bought: FloatArray
@@ -171,12 +172,14 @@ def age_flows(
         buyers = expected_payers(model, *asked)
     else:
         buyers = expected_buyers(model, *asked, rng)
-    ages = np.arange(n_periods)
+    ages, blocks = np.arange(n_periods), shape[0] * BLOCKS
+    at_once = cells["profit_at_once"].to_numpy(np.float64)[known]
     return AgeFlows(
         groups=tuple(names),
         period_days=float(period_days),
-        customers=np.bincount(place, minlength=shape[0] * BLOCKS).astype(np.float64).reshape(shape),
-        cost=np.bincount(place, cost, minlength=shape[0] * BLOCKS).astype(np.float64).reshape(shape),
+        customers=np.bincount(place, minlength=blocks).astype(np.float64).reshape(shape),
+        cost=np.bincount(place, cost, minlength=blocks).astype(np.float64).reshape(shape),
+        at_once=np.bincount(place[row], at_once, minlength=blocks).astype(np.float64).reshape(shape),
         observed=np.sum(reached, axis=0),
         profit=spread(row, at, profit),
         bought=spread(buyer, bought_at, bought),

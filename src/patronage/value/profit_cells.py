@@ -27,8 +27,9 @@ def profit_cells(tables: LedgerTables, as_of: date, period_days: float = DAYS_PE
     Returns
     -------
     DataFrame
-        customer_id, age (period, 0 and above), profit (margin less contacts and campaigns, in money) and bought
-        (whether there was a purchase). What happened before the first purchase is of age 0.
+        customer_id, age (period, 0 and above), profit (margin less contacts and campaigns, in money), profit_at_once
+        (the part of it up to the day of the first purchase) and bought (whether there was a purchase). What happened
+        before the first purchase is of age 0.
     """
     until = ibis.date(as_of.isoformat())
     sold = tables.transactions.filter(business_day(tables.transactions) <= until)
@@ -47,9 +48,15 @@ def profit_cells(tables: LedgerTables, as_of: date, period_days: float = DAYS_PE
     )
     dated = flows.inner_join(first, "customer_id")
     length = float(period_days)
+    at_once = ibis.ifelse(_.day <= _.first_day, _.profit, _.profit - _.profit)
+    dated = dated.mutate(profit_at_once=at_once)
     dated = dated.mutate(age=(_.day.delta(_.first_day, unit="day").cast("float64") / length).floor().cast("int64"))
     cells = dated.mutate(age=ibis.greatest(_.age, 0)).group_by("customer_id", "age")
-    table = cells.aggregate(profit=_.profit.sum().cast("float64"), bought=_.bought.max())
+    table = cells.aggregate(
+        profit=_.profit.sum().cast("float64"),
+        profit_at_once=_.profit_at_once.sum().cast("float64"),
+        bought=_.bought.max(),
+    )
     frame: pd.DataFrame = table.order_by("customer_id", "age").execute()
     return frame
 

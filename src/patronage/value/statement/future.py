@@ -89,6 +89,12 @@ def _notes(known: Knowledge, model: ProfitModel, bundled: Bundled, terms: Statem
             f"By {bundled.bundle.purchase.title} customers leave at purchases only, so contacts cannot tell who is "
             "still there, and what contacts will cost rests on who is taken to be; purchase=pareto_nbd lets them tell."
         )
+    if known.segment_column is not None and SEGMENT not in model.purchase.covariates:
+        notes.append(
+            "The purchase model does not tell acquisition channels apart: the next customer of each is expected to buy "
+            f"as often and to stay as long. Train with purchase.purchase_covariates=[{SEGMENT}] and "
+            f"purchase.dropout_covariates=[{SEGMENT}] to have them told apart."
+        )
     if told_apart := sorted(set(model.purchase.covariates) - {SEGMENT}):
         notes.append(
             f"The purchase model tells customers apart by {', '.join(told_apart)} too, so the table of acquisition "

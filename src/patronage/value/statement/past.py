@@ -8,10 +8,10 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from patronage.ledger.tables import LedgerTables
+from patronage.ledger.tables import LedgerTables, business_day
 from patronage.value.activity_costs import ActivityCosts
 from patronage.value.periods import calendar_periods
-from patronage.value.priced_facts import LINE_DIMENSIONS
+from patronage.value.priced_facts import LINE_DIMENSIONS, acquisition_costs, campaign_costs
 from patronage.value.profit import CustomerProfit, customer_profit
 from patronage.value.reconciliation import reconciliation
 from patronage.value.statement.terms import StatementTerms
@@ -87,10 +87,10 @@ def past_of(tables: LedgerTables, costs: ActivityCosts, first_day: date, terms: 
     tables : LedgerTables
     costs : ActivityCosts
     first_day : date
-        Of the first transaction: where the first period begins.
+        Of the first transaction. The first period begins there, or with the first cost, if that is earlier.
     terms : StatementTerms
     """
-    periods = calendar_periods(first_day, terms.as_of, terms.every)
+    periods = calendar_periods(min((first_day, *_first_costs(tables, costs))), terms.as_of, terms.every)
     profit = customer_profit(tables, costs, periods)
     table = profit.to_pandas()
     ranked: pd.DataFrame = tiers(ibis.memtable(table[["customer_id", "period", "contribution"]])).execute()
@@ -99,3 +99,12 @@ def past_of(tables: LedgerTables, costs: ActivityCosts, first_day: date, terms: 
     customers["contribution_last"] = last["contribution"].reindex(customers.index)
     customers["tier"] = last["tier"].reindex(customers.index)
     return Past(profit, table, ranked, customers)
+
+
+def _first_costs(tables: LedgerTables, costs: ActivityCosts) -> list[date]:
+    """The first day of contacts, of campaigns, and of the winning of customers."""
+    facts = [acquisition_costs(tables), campaign_costs(tables, costs)]
+    if tables.contacts is not None:
+        facts.append(tables.contacts.select(day=business_day(tables.contacts)))
+    days = [one.day.min().to_pyarrow().as_py() for one in facts if one is not None]
+    return [day for day in days if day is not None]

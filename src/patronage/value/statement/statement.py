@@ -206,7 +206,8 @@ def _valuation(future: Future, terms: StatementTerms) -> pd.DataFrame:
         net_debt=firm.net_debt,
         level=terms.level,
         size=future.size,
-        rng=np.random.default_rng([terms.seed, 6]),
+        # That of the drawn futures of today, so that both say the same of today's customers.
+        rng=np.random.default_rng([terms.seed, 1]),
     )
 
 
@@ -217,8 +218,14 @@ def _notes(future: Future, change: Change | None, terms: StatementTerms, valuati
     if future.size < terms.futures:
         notes.append(f"{future.size} futures are drawn instead of {terms.futures}, to stay within memory.")
     notes += future.campaigning.sentences
-    if not facts["acquisition_cost"].notna().any():
+    unknown = int(facts["acquisition_cost"].isna().sum())
+    if unknown == len(facts):
         notes.append("Without acquisition cost there is no payback and no ratio of lifetime value to it.")
+    elif unknown:
+        notes.append(
+            f"What it cost to win them is not known of {unknown:,} of {len(facts):,} customers: payback, LTV:CAC and "
+            "what is created are told of the others alone, and past profit has no such cost for them."
+        )
     if valuation is not None and (valuation.loc[valuation["item"] == "taxes", "expected"] > 0).any():
         notes.append(
             "Before taxes the firm's customers are worth less than nothing; taxes count as paid back, which holds only "

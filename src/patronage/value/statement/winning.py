@@ -8,7 +8,7 @@ import pandas as pd
 from patronage.ledger.tables import LedgerTables
 from patronage.value.acquisition import acquisition_table, never_breaks_even
 from patronage.value.activity_costs import ActivityCosts
-from patronage.value.cohorts import age_flows, cohort_curves
+from patronage.value.cohorts import AgeFlows, age_flows, cohort_curves
 from patronage.value.contract_profit import ContractProfitModel
 from patronage.value.newcomers import newcomer_value
 from patronage.value.priced_tables import priced_tables
@@ -47,6 +47,7 @@ def winning_tables(
     frame = future.known.frame
     cells = profit_cells(priced_tables(tables, costs), terms.as_of)
     customers = _customers(frame, cells, future, rng)
+    known = frame["acquisition_cost"].notna().to_numpy()
     curves, winning = [], []
     for by in BY:
         if by not in groups.labels:
@@ -55,7 +56,11 @@ def winning_tables(
         flows = age_flows(cells, future.model, frame, labels, terms.ages, terms=future.terms, rng=rng)
         curves.append(cohort_curves(flows, terms.level, rng=rng).assign(by=by))
         newcomers = _newcomers(by, future, terms, rng)
-        table = acquisition_table(flows, customers, labels, newcomers, terms.level, rng=rng)
+        paid: AgeFlows | None = flows
+        if not known.all():
+            some = (frame[known], labels[known], terms.ages)
+            paid = age_flows(cells, future.model, *some, terms=future.terms, rng=rng) if known.any() else None
+        table = acquisition_table(paid, customers, labels, newcomers, terms.level, rng=rng)
         winning.append(table.assign(by=by))
     return {
         "cohort_curves": pd.concat(curves, ignore_index=True),
