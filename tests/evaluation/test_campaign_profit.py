@@ -95,6 +95,39 @@ def test_intervals_cover_and_hindsight_is_taken_off():
     assert abs(np.mean(corrected) - np.mean(true)) < 0.5 * (np.mean(apparent) - np.mean(true))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_without_hindsight_there_is_never_more(seed):
+    """Few resamples, whose chance is larger than what hindsight adds; customers with several rows are drawn whole."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(400) < 0.5).astype(float)
+    curve = profit_curve(y, rng.normal(2 * y, 1.0), 300.0, CAMPAIGN, rng=rng, replicates=3,
+                         customers=rng.integers(0, 40, 400) if seed % 2 else None)  # fmt: skip
+    assert curve.profit_corrected <= curve.profit
+
+
+def test_what_hindsight_adds_is_foretold_and_without_the_noise_of_resamples():
+    """A score that says nothing, and contacts that earn nothing on average: all of the profit is hindsight.
+
+    The truth is by hand: every threshold makes 0 on other customers.
+    """
+    fair = Campaign(offer_cost=0.0, contact_cost=1.0, acceptance=1.0)
+    rng = np.random.default_rng(12)
+    apparent, corrected = [], []
+    for _ in range(120):
+        y = (rng.random(200) < 0.5).astype(float)
+        # Who would leave brings 2 - 1, who would stay costs 1.
+        curve = profit_curve(y, rng.random(200), 2.0, fair, rng=rng, replicates=60)
+        apparent.append(curve.profit)
+        corrected.append(curve.profit_corrected)
+    # The mean of the highest point of a random walk of 200 steps is sqrt(2 * 200 / pi) = 11.3.
+    assert np.mean(apparent) == pytest.approx(np.sqrt(400 / np.pi), abs=2)
+    assert abs(np.mean(corrected)) < 0.35 * np.mean(apparent)
+    # One data set, judged with other resamples: the correction hardly moves.
+    y, score = (rng.random(200) < 0.5).astype(float), rng.random(200)
+    again = [profit_curve(y, score, 2.0, fair, rng=rng, replicates=60).profit_corrected for _ in range(40)]
+    assert np.std(again) < 1.0
+
+
 def test_customers_with_several_rows_widen_the_interval():
     rng = np.random.default_rng(8)
     y = (rng.random(200) < 0.3).astype(float)

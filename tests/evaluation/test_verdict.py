@@ -27,7 +27,7 @@ def test_every_direction_counts_its_own_way():
     }
 
 
-def test_a_tie_is_no_defeat_and_what_is_undefined_does_not_count():
+def test_a_tie_is_neither_won_nor_lost_and_what_is_undefined_does_not_count():
     rows = table(
         ("churn", "model", "roc_auc", 0.8),
         ("churn", "rule", "roc_auc", 0.8),
@@ -35,8 +35,28 @@ def test_a_tie_is_no_defeat_and_what_is_undefined_does_not_count():
         ("churn", "rule", "brier", 0.1),
         ("churn", "model", "log_loss", 0.4),
         ("churn", "rule", "log_loss", float("nan")),
+        ("churn", "model", "lift_5", 2.0),
+        ("churn", "rule", "lift_5", 1.0),
     )
-    assert verdicts(rows) == {"churn": "The model does best by all of 2 measures."}
+    assert verdicts(rows) == {
+        "churn": "The model does best by 1 of 2 measures; the best of the others equals it by roc_auc."
+    }
+
+
+def test_models_that_say_nothing_win_nothing():
+    """Constant scores: AUC one half for all three, and the same Brier score but for the last digit."""
+    rows = table(
+        *(("churn", name, "roc_auc", 0.5) for name in ("model", "one", "two")),
+        ("churn", "model", "brier", 0.25), ("churn", "one", "brier", 0.25 + 1e-16), ("churn", "two", "brier", 0.25),
+    )  # fmt: skip
+    assert verdicts(rows)["churn"] == (
+        "The model does best by none of 2 measures; the best of the others equals it by roc_auc, brier."
+    )
+
+
+def test_a_model_alone_is_held_against_nothing():
+    rows = table(("churn", "model", "roc_auc", 0.8), ("churn", "rule", "roc_auc", float("nan")))
+    assert verdicts(rows)["churn"] == "There is nothing to hold the model against."
 
 
 def test_each_rival_is_named_for_what_it_does_best():

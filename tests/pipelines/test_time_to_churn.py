@@ -11,8 +11,8 @@ from patronage.errors import ConfigError, InputError
 from patronage.evaluation.judging import Resamples
 from patronage.models.churn.survival.hazard import DiscreteHazard
 from patronage.pipelines.contract_table import contract_stays, contract_table
-from patronage.pipelines.lapses import lapse_stays
-from patronage.pipelines.settings import Features
+from patronage.pipelines.lapses import cutoffs_learnt, lapse_stays, levels_apart
+from patronage.pipelines.settings import Dates, Features, Panel
 from patronage.pipelines.time_curves import curve_table, read_hazard, write_times
 from patronage.pipelines.time_to_churn import Hazard, JudgedDay, Stays, time_to_churn
 from patronage.runtime.bundle import TableBundle
@@ -71,6 +71,28 @@ def test_lapses_are_those_of_a_loop_over_days(tmp_path):
     assert checked == len(rows)
     assert set(spells["churned"]) == {0, 1}
     assert stays.first_day(HAZARD) == 0
+
+
+def test_curves_learn_from_the_days_that_the_scores_learn_from():
+    """The scores of 1998-06-30 learn from cut-offs 91, 121 and 151 days before, the judged ones from others."""
+    panel = Panel(n_cutoffs=3, step_days=30, level="latest")
+    dates = Dates(cutoff=date(1997, 9, 30), horizon_days=91, observed_until=date(1998, 6, 30))
+    assert [day.isoformat() for day in cutoffs_learnt(dates, panel)] == [
+        "1998-03-31", "1998-03-01", "1998-01-30", "1997-09-30", "1997-07-01", "1997-06-01", "1997-05-02",
+    ]  # fmt: skip
+    # Where the observation ends with the holdout, the latest of them is the cut-off itself.
+    ends = Dates(cutoff=date(1997, 9, 30), horizon_days=91, observed_until=date(1997, 12, 30))
+    assert cutoffs_learnt(ends, panel)[:3] == [date(1997, 9, 30), date(1997, 8, 31), date(1997, 8, 1)]
+
+
+def test_curves_and_scores_of_two_levels_are_told():
+    day = date(1998, 6, 30)
+    assert levels_apart([0.8, 0.81], [0.82, 0.82], day) == ""
+    told = levels_apart([0.8, 0.82], [0.9, 0.84], day)
+    assert "of 2 customers on 1998-06-30" in told
+    assert "81.0 % are gone on that day (mean of 1 - staying_0), the scores that 87.0 % are" in told
+    assert levels_apart([0.9, 0.84], [0.8, 0.82], day) != ""
+    assert levels_apart([], [], day) == ""
 
 
 def test_contracts_last_from_the_cut_off_as_far_as_is_known(tmp_path):

@@ -54,7 +54,7 @@ SILENT = {
 
 def test_reasons_of_the_house():
     rows = {"days_since_last_purchase": [74, 3], "gap_days_mean": [21.2, 30], "complaints_open": [2, 0],
-            "contacts_by_call_90d": [3, 0], "contacts_by_call_365d": [3, 0]}  # fmt: skip
+            "contacts_by_call_90d": [3, 0], "contacts_by_call_365d": [3, 0], "T": [400, 400]}  # fmt: skip
     assert told(SILENT, rows) == [
         [("no order for 74 days, usually every 21", 1.48), ("two open complaints", 0.8),
          ("3 calls in 90 days, up from 0", 0.3)],
@@ -64,7 +64,8 @@ def test_reasons_of_the_house():
 
 def test_features_of_a_topic_are_summed_and_the_one_that_pushes_most_is_told():
     slopes = {"contacts_30d": 0.5, "contacts_total": -0.1, "complaints_open": 0.25}
-    rows = {"contacts_30d": [1, 1], "contacts_90d": [2.0, 7.0], "contacts_total": [4, 9], "complaints_open": [1, 1]}
+    rows = {"contacts_30d": [1, 1], "contacts_90d": [2.0, 7.0], "contacts_total": [4, 9], "complaints_open": [1, 1],
+            "tenure_days": [90, 90]}  # fmt: skip
     assert told(slopes, rows) == [
         # 0.5 - 0.4 and 0.5 - 0.9; the second keeps, so that what keeps is told.
         [("one open complaint", 0.25), ("1 contact in 30 days, up from 0.5", 0.1)],
@@ -79,6 +80,27 @@ def test_directions():
     assert [effect for _, effect in both] == [-0.6, -0.5, 0.4]
     assert raises == [("one open complaint", 0.4)]
     assert keeps == [("3 products so far", -0.6), ("pays 5 a month", -0.5)]
+
+
+def test_windows_before_the_first_order_are_not_told():
+    """The age is told in weeks; the window and the one before it reach 365 days back."""
+    rows = {"margin_180d": [164, 164], "margin_365d": [164, 164], "T": [122 / 7, 365 / 7]}
+    assert told({"margin_180d": -0.01}, rows, unit=7.0) == [
+        [("margin of 164 in 180 days", -1.64)], [("margin of 164 in 180 days, up from 0", -1.64)],
+    ]  # fmt: skip
+
+
+def test_words_go_the_way_of_their_effect():
+    rows = {"days_since_last_purchase": [36], "gap_days_mean": [32]}
+    assert told({"days_since_last_purchase": -0.02}, rows) == [[("last order 36 days ago, usually every 32", -0.72)]]
+    assert told({"days_since_last_purchase": 0.02}, rows) == [[("no order for 36 days, usually every 32", 0.72)]]
+    rows = {"purchase_days_180d": [1], "purchase_days_365d": [1], "tenure_days": [500]}
+    assert told({"purchase_days_180d": 0.31}, rows) == [[("1 order day in 180 days, 0 before", 0.31)]]
+    # Of two reasons of one customer each goes its own way.
+    rows |= {"complaints_30d": [2], "complaints_90d": [2]}
+    assert told({"purchase_days_180d": -0.31, "complaints_30d": -0.1}, rows) == [
+        [("1 order day in 180 days, up from 0", -0.31), ("2 complaints in 30 days, 0 before", -0.2)],
+    ]
 
 
 def test_missing_values_are_said_as_missing():

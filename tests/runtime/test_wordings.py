@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patronage.features.groups import GROUPS
-from patronage.runtime.phrases import Wording, rounded, said
+from patronage.runtime.phrases import Leaning, Phrase, Wording, rounded, said
 from patronage.runtime.wordings import IN_DAYS, TEXT_TOPICS, WORDINGS
 from patronage.schema import MODEL_INPUT, PURCHASE_OUTPUTS
 
@@ -30,15 +30,21 @@ def test_a_feature_that_may_be_missing_has_words_for_it():
 
 
 def test_words_read_columns_that_there_are():
-    assert {other for wording in WORDINGS.values() for other in wording.reads} <= FEATURES.keys()
+    read = {other for wording in WORDINGS.values() for other in (*wording.reads, *wording.ages)}
+    assert read <= FEATURES.keys()
+
+
+def both(phrase: Phrase) -> tuple[str, str]:
+    """What is said where a reason raises the probability, and where it keeps the customer."""
+    return (phrase.where(True), phrase.where(False)) if isinstance(phrase, Leaning) else (phrase, phrase)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 2.0, 1234.0])
 def test_all_words_can_be_said_alone_and_with_what_they_read(value):
     for name, wording in WORDINGS.items():
-        alone = wording.say(value, *[NAN] * len(wording.reads))
-        full = wording.say(value, *[5.0] * len(wording.reads))
-        for text in (alone, full):
+        old = [[0.0], [1.0]] if wording.compares else [[]]
+        phrases = [wording.say(value, *[read] * len(wording.reads), *last) for read in (NAN, 5.0) for last in old]
+        for text in {text for phrase in [*phrases, wording.missing or "none"] for text in both(phrase)}:
             assert text, name
             assert "nan" not in text.split(), (name, text)
             assert not text.endswith("."), (name, text)
@@ -47,31 +53,90 @@ def test_all_words_can_be_said_alone_and_with_what_they_read(value):
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        ("days_since_last_purchase", (74, 21), "no order for 74 days, usually every 21"),
         ("days_since_last_purchase", (1, NAN), "last order 1 day ago"),
-        ("recency_over_mean_gap", (3.5, 74, 21.4), "no order for 74 days, usually every 21"),
-        ("recency_over_mean_gap", (3.5, NAN, 21.4), "silent for 3.5 times the usual gap"),
-        ("recency_over_longest_gap", (1.5, 60, 40), "no order for 60 days, never more than 40 before"),
         ("recency_over_longest_gap", (0.3, 12, 40), "last order 12 days ago, once 40 between two"),
         # 5 in 90 days of which 3 in the last 30: 2 in 60, so 1 in 30.
-        ("contacts_30d", (3, 5), "3 contacts in 30 days, up from 1"),
-        ("contacts_by_call_90d", (3, 3), "3 calls in 90 days, up from 0"),
-        ("purchase_days_90d", (1, 5), "1 order day in 90 days, down from 4"),
-        ("orders_90d", (0, 0), "0 orders in 90 days, as before"),
-        # 500 in 180 days, 80 of it in the last 90: 420 in the 90 before.
-        ("spend_90d", (80, 500), "spent 80 in 90 days, down from 420"),
-        ("purchase_trend_90d", (-2,), "2 order days less in 90 days than in the 90 before"),
-        ("spend_trend_365d", (0,), "buys as much in 365 days as in the 365 before"),
+        ("contacts_30d", (3, 5, 1), "3 contacts in 30 days, up from 1"),
+        ("contacts_by_call_90d", (3, 3, 1), "3 calls in 90 days, up from 0"),
+        ("orders_90d", (0, 0, 1), "0 orders in 90 days, as before"),
+        ("spend_trend_365d", (0, 5, 1), "buys as much in 365 days as in the 365 before"),
         ("refund_share", (0.25,), "25 % of sales paid back"),
         ("complaints_open", (1,), "one open complaint"),
         ("complaints_open", (12,), "12 open complaints"),
-        ("satisfaction_slope", (-0.5,), "satisfaction falling by 0.5 a year"),
         ("contract_ended", (1,), "contract has ended"),
         ("probability_active", (0.23,), "expected to order again with a chance of 23 %"),
     ],
 )
 def test_examples(name, values, expected):
     assert WORDINGS[name].say(*values) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "leaving", "staying"),
+    [
+        ("days_since_last_purchase", (36, 32),
+         "no order for 36 days, usually every 32", "last order 36 days ago, usually every 32"),
+        ("recency_over_mean_gap", (3.5, 74, 21.4),
+         "no order for 74 days, usually every 21", "last order 74 days ago, usually every 21"),
+        ("recency_over_mean_gap", (3.5, NAN, 21.4),
+         "silent for 3.5 times the usual gap", "last order 3.5 times the usual gap ago"),
+        ("recency_over_longest_gap", (1.5, 60, 40),
+         "no order for 60 days, never more than 40 before", "last order 60 days ago, longest gap before 40"),
+        ("purchase_days_180d", (1, 1, 1), "1 order day in 180 days, 0 before", "1 order day in 180 days, up from 0"),
+        ("purchase_days_90d", (1, 5, 1), "1 order day in 90 days, down from 4", "1 order day in 90 days, 4 before"),
+        # 500 in 180 days, 80 of it in the last 90: 420 in the 90 before.
+        ("spend_90d", (80, 500, 1), "spent 80 in 90 days, down from 420", "spent 80 in 90 days, 420 before"),
+        ("margin_90d", (80, 90, 1), "margin of 80 in 90 days, 10 before", "margin of 80 in 90 days, up from 10"),
+        ("complaints_30d", (2, 2, 1), "2 complaints in 30 days, up from 0", "2 complaints in 30 days, 0 before"),
+        ("refunds_90d", (0, 3, 1), "0 refunds in 90 days, 3 before", "0 refunds in 90 days, down from 3"),
+        ("purchase_trend_90d", (-2, NAN, 1), "2 order days less in 90 days than in the 90 before",
+         "order days of the last 90 days less those of the 90 before: -2"),
+        ("purchase_trend_90d", (2, 3, 1), "3 order days in 90 days, 1 in the 90 before",
+         "2 order days more in 90 days than in the 90 before"),
+        ("purchase_age_share", (0.7, 4), "most orders lie early", "orders lie 70 % of the way back to the first"),
+        ("satisfaction_slope", (-0.5,),
+         "satisfaction falling by 0.5 a year", "satisfaction changes by -0.5 a year"),
+    ],
+)  # fmt: skip
+def test_words_never_lean_against_their_effect(name, values, leaving, staying):
+    assert both(WORDINGS[name].say(*values)) == (leaving, staying)
+    # The same facts on two rows whose effects differ in sign.
+    given = dict(
+        zip(
+            (name, *WORDINGS[name].reads),
+            np.repeat(np.array([values[: 1 + len(WORDINGS[name].reads)]]).T, 2, axis=1),
+            strict=True,
+        )
+    )
+    given["tenure_days"] = np.full(2, 1000.0)
+    assert said(WORDINGS[name], name, given, np.array([True, False])).tolist() == [leaving, staying]
+
+
+def test_nothing_was_before_the_first_order():
+    """First orders 122 and 400 days ago, and none that is known; all of it lies in the last 180 days."""
+    columns = {
+        "margin_180d": np.full(3, 164.0), "margin_365d": np.full(3, 164.0), "tenure_days": np.array([122, 400, NAN]),
+    }  # fmt: skip
+    words = said(WORDINGS["margin_180d"], "margin_180d", columns, np.zeros(3, dtype=bool))
+    alone = "margin of 164 in 180 days"
+    assert words.tolist() == [alone, f"{alone}, up from 0", alone]
+    trends = {
+        "purchase_trend_90d": np.full(3, 2.0), "purchase_days_90d": np.full(3, 3.0),
+        "tenure_days": np.array([179, 180, 20]),
+    }  # fmt: skip
+    words = said(WORDINGS["purchase_trend_90d"], "purchase_trend_90d", trends, np.zeros(3, dtype=bool))
+    alone = "3 order days in 90 days"
+    assert words.tolist() == [alone, "2 order days more in 90 days than in the 90 before", alone]
+
+
+def test_contacts_may_come_before_the_first_order():
+    columns = {
+        "contacts_30d": np.full(3, 3.0), "contacts_90d": np.full(3, 3.0), "tenure_days": np.array([10, 10, NAN]),
+        "days_since_acquisition": np.array([20, 200, NAN]), "contract_days": np.array([NAN, NAN, 90.0]),
+    }  # fmt: skip
+    words = said(WORDINGS["contacts_30d"], "contacts_30d", columns, np.ones(3, dtype=bool))
+    alone = "3 contacts in 30 days"
+    assert words.tolist() == [alone, f"{alone}, up from 0", f"{alone}, up from 0"]
 
 
 def test_values_are_rounded_before_they_are_said():
@@ -90,7 +155,7 @@ def test_rows_that_say_the_same_share_their_words():
         return f"{value:.0f} and {other:.0f}"
 
     columns = {"a": np.array([1.0, 1.2, 2.0, NAN, NAN]), "b": np.array([3.0, 3.0, NAN, NAN, 1.0])}
-    words = said(Wording("topic", say, ("b",), missing="nothing"), "a", columns)
+    words = said(Wording("topic", say, ("b",), missing="nothing"), "a", columns, np.zeros(5, dtype=bool))
     assert words.tolist() == ["1 and 3", "1 and 3", "2 and nan", "nothing", "nothing"]
     assert len(spoken) == 2
 
@@ -106,6 +171,6 @@ def test_every_row_says_its_own_values(rounding, rows):
     """However rows are numbered, their words are made of their own values, rounded."""
     wording = Wording("topic", lambda *values: repr(values), ("b", "c"), rounding, "nothing")
     columns = dict(zip("abc", np.array(rows).T, strict=True))
-    for row, words in zip(rows, said(wording, "a", columns), strict=True):
+    for row, words in zip(rows, said(wording, "a", columns, np.ones(len(rows), dtype=bool)), strict=True):
         values = tuple(float(rounded(np.array([value]), rounding)[0]) for value in row)
         assert words == ("nothing" if math.isnan(row[0]) else repr(values))

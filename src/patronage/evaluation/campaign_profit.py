@@ -11,7 +11,16 @@ that takes the offer all the same. With one value for all and :math:`\lambda = 1
 
 The highest point of a curve is chosen with hindsight and flatters: the same threshold would have made less on other
 customers. How much less is estimated by choosing anew on each resample and comparing what that choice promises there
-with what it makes on the data (the optimism of [1]_).
+with what it makes on the data (the optimism of [1]_): with the profit :math:`P` of a threshold on the data and
+:math:`P_b` on resample b, the best threshold :math:`t` of the data and :math:`t_b` of the resample,
+
+.. math::
+    O_b = [P_b(t_b) - P(t_b)] - [P_b(t) - P(t)] = [P_b(t_b) - P_b(t)] + [P(t) - P(t_b)] .
+
+The second bracket of the first form is the chance of the resample at a threshold that it did not choose. It has mean
+zero over resamples, so that taking it off leaves the optimism what it is and takes its noise away; of the second form
+neither bracket is below zero, so that what is told without hindsight never lies above what is told with it. The
+corrected profit is :math:`P(t)` less the mean of :math:`O_b`.
 
 References
 ----------
@@ -98,7 +107,7 @@ class ProfitCurve:
     share_low, share_high : float
         Between these the best share lies in resamples.
     profit_corrected : float
-        The profit less what choosing the threshold with hindsight adds to it.
+        The profit less what choosing the threshold with hindsight adds to it; never above the profit.
     """
 
     table: pd.DataFrame
@@ -241,7 +250,7 @@ def profit_curve(
         chosen = int(np.argmax(drawn))
         drawn_profit[b] = drawn[np.r_[told, best]]
         drawn_share[b] = drawn_reached[chosen] / size
-        optimism[b] = drawn[chosen] - profit[chosen]
+        optimism[b] = (drawn[chosen] - drawn[best]) + (profit[best] - profit[chosen])
     low, high = np.quantile(drawn_profit, (tail, 1 - tail), axis=0)
     share_low, share_high = np.quantile(drawn_share, (tail, 1 - tail))
     table = pd.DataFrame(

@@ -22,6 +22,9 @@ NEAREST_TO_ZERO = ("total_error",)
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "unclear"
 
+SAME = 1e-9
+"""Figures that differ by less, or by a smaller share of them, are ties."""
+
 TOLD = {
     "purchases": ("total_error", "mae"),
     "value": ("total_error", "mae"),
@@ -207,16 +210,25 @@ def _by_figures(rows: pd.DataFrame) -> str:
     model = rows["model"].iloc[0]
     table = rows.drop_duplicates(["metric", "model"]).pivot(index="metric", columns="model", values="value")
     ours = table[model].dropna()
-    judged = [metric for metric in _COST if metric in ours]
+    # Measures that no rival has compare nothing.
+    others = table.drop(columns=model).dropna(how="all")
+    judged = [metric for metric in _COST if metric in ours and metric in others.index]
     ahead: dict[str, list[str]] = {}
+    tied = []
     for metric in judged:
-        cost = _COST[metric]
-        others = table.loc[metric].drop(model).dropna()
-        if len(others) and (best := others.map(cost)).min() < cost(ours[metric]):
-            ahead.setdefault(str(best.idxmin()), []).append(metric)
-    beaten = sum(map(len, ahead.values()))
-    count = {0: "all", len(judged): "none"}.get(beaten, str(len(judged) - beaten))
+        costs = others.loc[metric].dropna().map(_COST[metric])
+        own, best = _COST[metric](ours[metric]), costs.min()
+        if math.isclose(own, best, rel_tol=SAME, abs_tol=SAME):
+            tied.append(metric)
+        elif best < own:
+            ahead.setdefault(str(costs.idxmin()), []).append(metric)
+    won = len(judged) - len(tied) - sum(map(len, ahead.values()))
+    if not judged:
+        return "There is nothing to hold the model against."
+    count = {len(judged): "all", 0: "none"}.get(won, str(won))
     sentence = f"The model does best by {count} of {len(judged)} measure{'s' if len(judged) != 1 else ''}"
+    if tied:
+        sentence += f"; the best of the others equals it by {', '.join(tied)}"
     rivals = [f"{rival} does better by {', '.join(names)}" for rival, names in ahead.items()]
     return "; ".join([sentence, *rivals]) + "."
 

@@ -11,17 +11,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ibis import _
+from numpy.typing import ArrayLike
 
 from patronage.features.labels import labels
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.recipe import Fit, Recipe
+from patronage.pipelines.settings import Dates, Panel
 from patronage.pipelines.time_curves import curve_table, write_times
 from patronage.pipelines.time_to_churn import JudgedDay, Stays, TimeToChurn, time_to_churn
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.scorer import Scorer
 from patronage.schema import PURCHASE_OUTPUTS
+
+SAME_LEVEL = 0.02
+"""Share of customers that the curves and the scores may differ by before it is said."""
 
 
 def lapse_times(recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.DataFrame) -> TimeToChurn | None:
@@ -45,7 +50,7 @@ def lapse_times(recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.Data
         return None
     dates, hazard = recipe.dates, recipe.hazard
     features = tuple(name for name in evaluated.bundle.churn.features if name not in PURCHASE_OUTPUTS)
-    cutoffs = [dates.cutoff, *recipe.panel.cutoffs(dates.cutoff, dates.horizon_days)]
+    cutoffs = cutoffs_learnt(dates, recipe.panel)
     rows = recipe.learning.rows(ledger, cutoffs, evaluated.inputs, features).reset_index(drop=True)
     stays = lapse_stays(ledger, rows, dates.horizon_days, hazard.period_days, dates.observed_until)
     at_cutoff = np.flatnonzero((rows["cutoff"] == pd.Timestamp(dates.cutoff)).to_numpy())
@@ -87,7 +92,43 @@ def write_lapse_times(recipe: Recipe, ledger: Ledger, bundle: Bundle, times: Tim
     day, hazard = recipe.dates.observed_until, recipe.hazard
     known: pd.DataFrame = model_input(ledger.tables, day, bundle.time_unit, bundle.inputs).execute()
     curves = curve_table(times.model, known, known["customer_id"], day, hazard.n_periods, 0)
+    apart = levels_apart(1 - curves["staying_0"], Scorer(bundle).score(known)["churn_probability"], day)
+    if apart:
+        console.warn(apart)
     write_times(folder, times.model, curves, bundle)
+
+
+def levels_apart(gone: ArrayLike, churn_probability: ArrayLike, day: date) -> str:
+    """What to say where curves and scores tell different shares of leavers; nothing where they agree.
+
+    Parameters
+    ----------
+    gone : array-like, shape (n,)
+        1 less the first figure of each curve.
+    churn_probability : array-like, shape (n,)
+        What the yes/no model says of the same customers.
+    day : date
+        Of both.
+    """
+    told, scored = np.asarray(gone, np.float64), np.asarray(churn_probability, np.float64)
+    if not len(told) or abs(told.mean() - scored.mean()) <= SAME_LEVEL:
+        return ""
+    return (
+        f"One question, two levels: of {len(told):,} customers on {day} the curves say that {100 * told.mean():.1f} % "
+        f"are gone on that day (mean of 1 - staying_0), the scores that {100 * scored.mean():.1f} % are (mean "
+        "churn_probability). The curves learn from all of their cut-offs alike, the scores take the level of their "
+        "latest one; the two part where the share of leavers moves on. Ask churn_probability whether, and the curves "
+        "when."
+    )
+
+
+def cutoffs_learnt(dates: Dates, panel: Panel) -> list[date]:
+    """Cut-offs of the curves: that of the judgement, those before it, and those that the scores learn from.
+
+    Curves are judged by what was known on the cut-off, which later ones have no part in.
+    """
+    before, latest = (panel.cutoffs(day, dates.horizon_days) for day in (dates.cutoff, dates.observed_until))
+    return sorted({dates.cutoff, *before, *latest}, reverse=True)
 
 
 def _asked_on(cutoff: date, horizon_days: int, period_days: int, known_until: date) -> Sequence[date]:

@@ -10,11 +10,40 @@ from numpy.typing import NDArray
 
 from .histories import FloatArray
 
-Say = Callable[..., str]
+
+@dataclass(frozen=True)
+class Leaning:
+    """Words that sound as if a customer were about to leave, or to stay.
+
+    Attributes
+    ----------
+    words : str
+    raises : bool
+        Whether they sound like leaving.
+    plain : str
+        The same facts without a direction, for a reason that works the other way.
+    """
+
+    words: str
+    raises: bool
+    plain: str
+
+    def where(self, raises: bool) -> str:
+        """What is said where the reason raises the probability of churn, or where it keeps the customer."""
+        return self.words if raises == self.raises else self.plain
+
+
+Phrase = str | Leaning
+
+Say = Callable[..., Phrase]
 """From the values of the columns that a wording reads, rounded, to its words. The first one is never missing; others
-are NaN where they are missing, or where the model does not read them."""
+are NaN where they are missing, or where the model does not read them. A wording that compares gets one value more, the
+last: 1 where the customer is old enough for it, 0 elsewhere."""
 
 Rounding = Literal["whole", "money", "share", "ratio", "digits"]
+
+Growth = Literal["raises", "keeps"] | None
+"""What more of something sounds like: as if it raised the probability of churn, or as if it kept the customer."""
 
 DIGITS = 3
 """Of numbers whose unit is not known; whole numbers keep all of theirs."""
@@ -47,15 +76,22 @@ class Wording:
         Further columns that it says.
     rounding : {"whole", "money", "share", "ratio", "digits"}
         How exactly all of them are said, and hence how many different phrases there are.
-    missing : str
+    missing : str or Leaning
         What to say where the column itself is missing.
+    compares : int
+        Days back that it looks at in order to say what was before; 0 if it does not. Of a customer who is not known to
+        be so old nothing was before.
+    ages : tuple of str
+        Columns in days, of which the largest says how old a customer is; for wordings that compare.
     """
 
     topic: str
     say: Say
     reads: tuple[str, ...] = ()
     rounding: Rounding = "whole"
-    missing: str = ""
+    missing: Phrase = ""
+    compares: int = 0
+    ages: tuple[str, ...] = ("tenure_days",)
 
 
 def rounded(values: FloatArray, rounding: Rounding) -> FloatArray:
@@ -125,20 +161,35 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def moved(value: float, before: float, *, money: bool = False) -> str:
-    """Whether a value went up or down from what it was; nothing where that is not known.
+def moved(told: str, value: float, before: float, *, money: bool = False, growth: Growth = None) -> Phrase:
+    """A value, and whether it went up or down from what it was; it alone where that is not known.
+
+    Parameters
+    ----------
+    told : str
+        The value in words.
+    value, before : float
+    money : bool
+        Whether they are amounts, which are said as exactly as amounts are.
+    growth : {"raises", "keeps"}, optional
+        What more of it sounds like; nothing if not given.
 
     Examples
     --------
-    >>> moved(3, 0), moved(1, 2.5), moved(2, 2), moved(2, math.nan)
-    (', up from 0', ', down from 2.5', ', as before', '')
+    >>> moved("3 calls", 3, 0), moved("2 calls", 2, 2), moved("2 calls", 2, math.nan)
+    ('3 calls, up from 0', '2 calls, as before', '2 calls')
+    >>> fewer = moved("1 order", 1, 2.5, growth="keeps")
+    >>> fewer.where(raises=True), fewer.where(raises=False)
+    ('1 order, down from 2.5', '1 order, 2.5 before')
     """
     if math.isnan(before):
-        return ""
+        return told
     before = round(before) if money and abs(before) >= 10 else round(before, 1)
     if value == before:
-        return ", as before"
-    return f", {'up' if value > before else 'down'} from {number(before)}"
+        return f"{told}, as before"
+    up = value > before
+    words = f"{told}, {'up' if up else 'down'} from {number(before)}"
+    return words if growth is None else Leaning(words, up == (growth == "raises"), f"{told}, {number(before)} before")
 
 
 def before(value: float, longer: float, days: int, longer_days: int) -> float:
@@ -152,7 +203,7 @@ def before(value: float, longer: float, days: int, longer_days: int) -> float:
     return (longer - value) * days / (longer_days - days)
 
 
-def said(wording: Wording, name: str, columns: dict[str, FloatArray]) -> NDArray[Any]:
+def said(wording: Wording, name: str, columns: dict[str, FloatArray], raises: NDArray[np.bool_]) -> NDArray[Any]:
     """The words of a column for each row.
 
     Parameters
@@ -161,7 +212,9 @@ def said(wording: Wording, name: str, columns: dict[str, FloatArray]) -> NDArray
     name : str
         The column.
     columns : dict of str to ndarray, shape (n,)
-        It, and those of `Wording.reads` that are there.
+        It, and those of `Wording.reads` and `Wording.ages` that are there.
+    raises : ndarray of bool, shape (n,)
+        Where the reason raises the probability of churn; elsewhere it keeps the customer.
 
     Returns
     -------
@@ -170,12 +223,25 @@ def said(wording: Wording, name: str, columns: dict[str, FloatArray]) -> NDArray
     n = len(columns[name])
     nothing = np.full(n, np.nan)
     values = [rounded(columns.get(one, nothing), wording.rounding) for one in (name, *wording.reads)]
+    if wording.compares:
+        values.append(_old_enough(wording, columns, n).astype(np.float64))
     # Phrases are made once for all rows that say the same.
     rows, place = _distinct(values, STEPS.get(wording.rounding))
-    words = np.empty(len(rows), dtype=object)
+    raising, keeping = np.empty(len(rows), dtype=object), np.empty(len(rows), dtype=object)
     for position, row in enumerate(rows):
-        words[position] = wording.missing if math.isnan(row[0]) else wording.say(*row)
-    return words[place]
+        phrase = wording.missing if math.isnan(row[0]) else wording.say(*row)
+        raising[position] = phrase.where(raises=True) if isinstance(phrase, Leaning) else phrase
+        keeping[position] = phrase.where(raises=False) if isinstance(phrase, Leaning) else phrase
+    return np.where(raises, raising[place], keeping[place])
+
+
+def _old_enough(wording: Wording, columns: dict[str, FloatArray], n: int) -> NDArray[np.bool_]:
+    """Whether each customer is known to be as old as the days that are compared."""
+    age = np.full(n, np.nan)
+    for one in wording.ages:
+        age = np.fmax(age, columns.get(one, age))
+    # Ages in other units than days come back from them with the rounding of a division.
+    return np.asarray(np.rint(age) >= wording.compares)
 
 
 def _distinct(values: list[FloatArray], steps: float | None) -> tuple[list[tuple[float, ...]], NDArray[np.intp]]:

@@ -33,6 +33,9 @@ ROWS_AT_ONCE = 131_072
 USUAL = "usual"
 """Where a bundle's training facts keep what is usual."""
 
+IN_UNITS = {days: units for units, days in IN_DAYS.items()}
+"""Columns in days, and those in the model's own unit of time that say the same."""
+
 OF_CONTRACTS = "of_contracts"
 """Where the training facts of a bundle of rows say that the rows are contracts, with the features of a ledger."""
 
@@ -168,31 +171,42 @@ class ReasonTeller:
             leads.append(np.where(enough, leading[strongest, every], -1))
             topics.append(_if_enough(names[strongest], enough))
             strength[strongest, every] = -np.inf
-        texts = self._words(columns, leads)
+        texts = self._words(columns, leads, [effect > 0 for effect in effects])
         return Reasons(tuple(texts), tuple(effects), tuple(topics), values.sum(axis=0) + self.explainer.bias)
 
-    def _words(self, columns: Mapping[str, NDArray[Any]], leads: list[NDArray[np.intp]]) -> list[Texts]:
+    def _words(
+        self, columns: Mapping[str, NDArray[Any]], leads: list[NDArray[np.intp]], raises: list[NDArray[np.bool_]]
+    ) -> list[Texts]:
         texts: list[Texts] = [np.full(len(lead), None, dtype=object) for lead in leads]
         named = {name for lead in leads for name in np.unique(lead).tolist()} - {-1}
         for position in sorted(named):
             chosen = [np.flatnonzero(lead == position) for lead in leads]
-            words = self._told(self.explainer.features[position], columns, np.concatenate(chosen))
+            up = np.concatenate([one[rows] for one, rows in zip(raises, chosen, strict=True)])
+            words = self._told(self.explainer.features[position], columns, np.concatenate(chosen), up)
             ends = np.cumsum([len(rows) for rows in chosen])
             for text, rows, part in zip(texts, chosen, np.split(words, ends[:-1]), strict=True):
                 text[rows] = part
         return texts
 
-    def _told(self, name: str, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.intp]) -> Texts:
-        """The words of a feature for some rows."""
+    def _told(
+        self, name: str, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.intp], raises: NDArray[np.bool_]
+    ) -> Texts:
+        """The words of a feature for some rows, by whether it raises the probability there."""
         if name in self.explainer.model.categories:
             phrases = TEXT_TOPICS.get(name) if self.of_ledger else None
             return _said_text(name, columns[name][rows], self.explainer.model.categories[name], phrases)
-        in_days = self.of_ledger and name in IN_DAYS
-        spoken, unit = (IN_DAYS[name], self.time_unit_days) if in_days else (name, 1.0)
-        own = WORDINGS.get(spoken) if self.of_ledger else None
-        wording = own or generic_wording(name, self.usual.get(name))
-        read = {other: columns[other][rows] for other in wording.reads if other in columns}
-        return said(wording, spoken, {**read, spoken: columns[name][rows] * unit})
+        own = WORDINGS.get(IN_DAYS.get(name, name)) if self.of_ledger else None
+        if own is None:
+            wording = generic_wording(name, self.usual.get(name))
+            return said(wording, name, {name: columns[name][rows]}, raises)
+        spoken = IN_DAYS.get(name, name)
+        read = {}
+        for one in (spoken, *own.reads, *(own.ages if own.compares else ())):
+            if one in columns:
+                read[one] = columns[one][rows]
+            elif IN_UNITS.get(one) in columns:
+                read[one] = columns[IN_UNITS[one]][rows] * self.time_unit_days
+        return said(own, spoken, read, raises)
 
 
 def _leading(values: FloatArray, positions: list[int], sums: FloatArray) -> NDArray[np.intp]:
@@ -286,7 +300,9 @@ def _said_text(name: str, values: Texts, known: tuple[str, ...], phrases: tuple[
     words: dict[Any, str] = {value: told.replace("{}", value) for value in known}
     others = {value for value in values.tolist() if value not in words}
     for value in others:
-        unknown = f"{told.replace('{}', str(value))}, which the model does not know"
+        # Databases keep no NUL in a text.
+        shown = str(value).replace("\x00", "\\x00")
+        unknown = f"{told.replace('{}', shown)}, which the model does not know"
         words[value] = missing if value is None else unknown
     return np.array([words[value] for value in values.tolist()], dtype=object)
 

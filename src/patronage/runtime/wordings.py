@@ -3,118 +3,63 @@
 The names are those of `patronage.features`; whatever is not here is told by its own name (`reasons.py`).
 """
 
-from collections.abc import Callable
-
-from .phrases import Rounding, Wording, before, count, moved, number, percent, small
-
-WINDOWS = {7: 30, 30: 90, 90: 180, 180: 365}
-"""Windows in days, each with the next longer one that it is compared with."""
-
-
-def _counted(topic: str, stem: str, one: str, many: str, windows: dict[int, int | None]) -> dict[str, Wording]:
-    """A number of things within windows, and what it was before where a longer window tells."""
-    return {
-        f"{stem}_{days}d": Wording(
-            topic,
-            _within(days, longer, lambda value: count(value, one, many)),
-            () if longer is None else (f"{stem}_{longer}d",),
-        )
-        for days, longer in windows.items()
-    }
-
-
-def _money(topic: str, stem: str, verb: str, windows: dict[int, int | None]) -> dict[str, Wording]:
-    """An amount within windows, and what it was before where a longer window tells."""
-    return {
-        f"{stem}_{days}d": Wording(
-            topic,
-            _within(days, longer, lambda value: f"{verb} {number(value)}", money=True),
-            () if longer is None else (f"{stem}_{longer}d",),
-            "money",
-        )
-        for days, longer in windows.items()
-    }
-
-
-def _within(days: int, longer: int | None, told: Callable[[float], str], *, money: bool = False) -> Callable[..., str]:
-    def say(value: float, around: float = float("nan")) -> str:
-        was = float("nan") if longer is None else before(value, around, days, longer)
-        return f"{told(value)} in {days} days{moved(value, was, money=money)}"
-
-    return say
-
-
-def _ago(what: str) -> Callable[[float], str]:
-    return lambda days: f"{what} {count(days, 'day', 'days')} ago"
-
-
-def _silence(days: float, usual: float) -> str:
-    if usual < days:
-        return f"no order for {count(days, 'day', 'days')}, usually every {number(usual)}"
-    if usual >= days:
-        return f"last order {count(days, 'day', 'days')} ago, usually every {number(usual)}"
-    return f"last order {count(days, 'day', 'days')} ago"
-
-
-def _longest_silence(days: float, longest: float) -> str:
-    if longest < days:
-        return f"no order for {count(days, 'day', 'days')}, never more than {number(longest)} before"
-    return f"last order {count(days, 'day', 'days')} ago, once {number(longest)} between two"
-
-
-def _trend(days: int, what: Callable[[float], str]) -> Callable[[float], str]:
-    def say(value: float) -> str:
-        if value == 0:
-            return f"buys as much in {days} days as in the {days} before"
-        return f"{what(abs(value))} {'more' if value > 0 else 'less'} in {days} days than in the {days} before"
-
-    return say
-
-
-_ALL: dict[int, int | None] = {**WINDOWS, 365: None}
-_SPLIT: dict[int, int | None] = {90: 365, 365: None}
-_THIRTY: dict[int, int | None] = {30: 90, 90: 365, 365: None}
-
-_ONE_DAY = "ordered on one day only"
-_NO_SECOND = "no second order yet"
-_NO_THIRD = "fewer than three orders yet"
+from .phrases import Wording, count, number, percent, small
+from .wording_kinds import (
+    ALL,
+    KNOWN_FOR,
+    NO_SECOND,
+    NO_THIRD,
+    ONE_DAY,
+    SPLIT,
+    THIRTY,
+    age_share,
+    ago,
+    counted,
+    longest_silence,
+    money,
+    of_all,
+    silence,
+    silent,
+    slope,
+    trend,
+)
 
 PURCHASES: dict[str, Wording] = {
-    "days_since_last_purchase": Wording("silence", _silence, ("gap_days_mean",)),
+    "days_since_last_purchase": Wording("silence", silence, ("gap_days_mean",)),
     "recency_over_mean_gap": Wording(
-        "silence", lambda times, days, usual: _silence(round(days), round(usual)) if days == days and usual == usual
-        else f"silent for {number(times)} times the usual gap",
-        ("days_since_last_purchase", "gap_days_mean"), "ratio", _NO_SECOND,
+        "silence", lambda times, days, usual: silence(round(days), round(usual)) if days == days and usual == usual
+        else silent(times, "usual gap"),
+        ("days_since_last_purchase", "gap_days_mean"), "ratio", NO_SECOND,
     ),
     "recency_over_longest_gap": Wording(
-        "silence", lambda times, days, longest: _longest_silence(round(days), longest)
-        if days == days and longest == longest else f"silent for {number(times)} times the longest gap",
-        ("days_since_last_purchase", "gap_days_longest"), "ratio", _NO_SECOND,
+        "silence", lambda times, days, longest: longest_silence(round(days), longest)
+        if days == days and longest == longest else silent(times, "longest gap"),
+        ("days_since_last_purchase", "gap_days_longest"), "ratio", NO_SECOND,
     ),
     "gap_days_mean": Wording("rhythm", lambda days: f"usually orders every {count(days, 'day', 'days')}",
-                             missing=_NO_SECOND),
+                             missing=NO_SECOND),
     "gap_days_std": Wording("rhythm", lambda days: f"gaps between orders vary by {count(days, 'day', 'days')}",
-                            missing=_NO_THIRD),
+                            missing=NO_THIRD),
     "gap_days_last": Wording(
         "rhythm", lambda days, usual: f"last gap between orders {count(days, 'day', 'days')}"
-        + (f", usually {number(usual)}" if usual == usual else ""), ("gap_days_mean",), missing=_NO_SECOND,
+        + (f", usually {number(usual)}" if usual == usual else ""), ("gap_days_mean",), missing=NO_SECOND,
     ),
     "gap_days_longest": Wording("rhythm", lambda days: f"longest gap between orders {count(days, 'day', 'days')}",
-                                missing=_NO_SECOND),
+                                missing=NO_SECOND),
     "gap_variation": Wording("rhythm", lambda x: f"gaps between orders vary by {percent(x)} of their mean",
-                             rounding="share", missing=_NO_THIRD),
+                             rounding="share", missing=NO_THIRD),
     "gap_regularity": Wording("rhythm", lambda x: f"orders come with a regularity of {percent(x)}", rounding="share",
-                              missing=_NO_SECOND),
+                              missing=NO_SECOND),
     "frequency": Wording("frequency", lambda n: count(n, "repeat order day", "repeat order days")),
     "purchase_days": Wording("frequency", lambda n: f"{count(n, 'order day', 'order days')} so far"),
-    **_counted("frequency", "purchase_days", "order day", "order days", _ALL),
+    **counted("frequency", "purchase_days", "order day", "order days", ALL, "keeps"),
     "orders_total": Wording("frequency", lambda n: f"{count(n, 'order', 'orders')} so far"),
-    **_counted("frequency", "orders", "order", "orders", _SPLIT),
+    **counted("frequency", "orders", "order", "orders", SPLIT, "keeps"),
     "lines_per_order": Wording("basket", lambda x: f"{count(x, 'line', 'lines')} per order", rounding="ratio",
                                missing="no order on record"),
     "monetary_value": Wording("spend", lambda x: f"spends {number(x)} on a repeat order day", rounding="money"),
     "spend_per_repeat_purchase_day": Wording("spend", lambda x: f"spends {number(x)} on a repeat order day",
-                                             rounding="money", missing=_NO_SECOND),
+                                             rounding="money", missing=NO_SECOND),
     "spend_total": Wording("spend", lambda x: f"spent {number(x)} so far", rounding="money"),
     "spend_per_purchase_day": Wording("spend", lambda x: f"spends {number(x)} on an order day", rounding="money"),
     "spend_first_purchase_day": Wording("spend", lambda x: f"spent {number(x)} on the first order day",
@@ -125,49 +70,35 @@ PURCHASES: dict[str, Wording] = {
     ),
     "spend_largest_purchase_day": Wording("spend", lambda x: f"spent at most {number(x)} on one day",
                                           rounding="money"),
-    **_money("spend", "spend", "spent", _ALL),
+    **money("spend", "spend", "spent", ALL, "keeps"),
     **{
-        f"purchase_trend_{days}d": Wording("trend", _trend(days, lambda n: count(n, "order day", "order days")))
+        f"purchase_trend_{days}d": trend(
+            "purchase_days", "order days", days, lambda n: count(n, "order day", "order days")
+        )
         for days in (90, 365)
     },
     **{
-        f"spend_trend_{days}d": Wording("trend", _trend(days, lambda x: f"spent {number(x)}"), rounding="money")
+        f"spend_trend_{days}d": trend("spend", "amounts", days, lambda x: f"spent {number(x)}", "money")
         for days in (90, 365)
     },
-    "purchase_age_share": Wording(
-        "trend", lambda x, days: _ONE_DAY if days == 1 else f"most orders lie {'early' if x > 0.5 else 'late'}",
-        ("purchase_days",), "share", "first order on the last day",
-    ),
-    "tenure_days": Wording("tenure", _ago("first order")),
+    "purchase_age_share": Wording("trend", age_share, ("purchase_days",), "share", "first order on the last day"),
+    "tenure_days": Wording("tenure", ago("first order")),
     "purchase_span_days": Wording(
-        "tenure", lambda days: f"{count(days, 'day', 'days')} from first to last order" if days else _ONE_DAY
+        "tenure", lambda days: f"{count(days, 'day', 'days')} from first to last order" if days else ONE_DAY
     ),
 }  # fmt: skip
 
 
-def _of_all(topic: str, stem: str, told: Callable[[float], str], rounding: Rounding) -> dict[str, Wording]:
-    """An amount over all days and over each window."""
-    total = {f"{stem}_total": Wording(topic, lambda x: f"{told(x)} so far", rounding=rounding)}
-    windows = {
-        f"{stem}_{days}d": Wording(
-            topic, _within(days, longer, told, money=rounding == "money"),
-            () if longer is None else (f"{stem}_{longer}d",), rounding,
-        )
-        for days, longer in _ALL.items()
-    }  # fmt: skip
-    return total | windows
-
-
 MARGINS: dict[str, Wording] = {
-    **_of_all("margin", "margin", lambda x: f"margin of {number(x)}", "money"),
+    **of_all("margin", "margin", lambda x: f"margin of {number(x)}", "money", "keeps"),
     "margin_rate": Wording("margin", lambda x: f"margin of {percent(x)}", rounding="share",
                            missing="no margin on record"),
-    **_of_all("refunds", "refunds", lambda n: count(n, "refund", "refunds"), "whole"),
-    **_of_all("refunds", "refund_amount", lambda x: f"{number(x)} paid back", "money"),
+    **of_all("refunds", "refunds", lambda n: count(n, "refund", "refunds"), "whole", "raises"),
+    **of_all("refunds", "refund_amount", lambda x: f"{number(x)} paid back", "money", "raises"),
     "refund_share": Wording("refunds", lambda x: f"{percent(x)} of sales paid back", rounding="share",
                             missing="nothing was paid for"),
-    "days_since_last_refund": Wording("refunds", _ago("last refund"), missing="never gave anything back"),
-    **_of_all("discounts", "discount", lambda x: f"discounts of {number(x)}", "money"),
+    "days_since_last_refund": Wording("refunds", ago("last refund"), missing="never gave anything back"),
+    **of_all("discounts", "discount", lambda x: f"discounts of {number(x)}", "money"),
     "discount_share": Wording("discounts", lambda x: f"discounts of {percent(x)}", rounding="share",
                               missing="no discount on record"),
     "discounted_purchase_share": Wording("discounts", lambda x: f"{percent(x)} of order days with a discount",
@@ -219,23 +150,24 @@ _CONTACTS_BY = {
 
 _NO_OPEN = "no open complaint"
 
+
 CONTACTS: dict[str, Wording] = {
     "contacts_total": Wording("contacts", lambda n: f"{count(n, 'contact', 'contacts')} so far"),
-    **_counted("contacts", "contacts", "contact", "contacts", _ALL),
-    "days_since_last_contact": Wording("contacts", _ago("last contact"), missing="no contact on record"),
+    **counted("contacts", "contacts", "contact", "contacts", ALL, ages=KNOWN_FOR),
+    "days_since_last_contact": Wording("contacts", ago("last contact"), missing="no contact on record"),
     **{
         name: wording
         for kind, (one, many) in _CONTACTS_BY.items()
-        for name, wording in _counted("contacts", f"contacts_{kind}", one, many, _SPLIT).items()
+        for name, wording in counted("contacts", f"contacts_{kind}", one, many, SPLIT, ages=KNOWN_FOR).items()
     },
     "contact_minutes_total": Wording("contacts", lambda n: f"{count(n, 'minute', 'minutes')} of contacts so far"),
-    **_counted("contacts", "contact_minutes", "minute of contacts", "minutes of contacts", _SPLIT),
-    **_of_all("cost to serve", "cost_to_serve", lambda x: f"contacts cost {number(x)}", "money"),
+    **counted("contacts", "contact_minutes", "minute of contacts", "minutes of contacts", SPLIT, ages=KNOWN_FOR),
+    **of_all("cost to serve", "cost_to_serve", lambda x: f"contacts cost {number(x)}", "money", ages=KNOWN_FOR),
     "cost_per_contact": Wording("cost to serve", lambda x: f"a contact costs {number(x)}", rounding="money",
                                 missing="no cost of contacts on record"),
     "complaints_total": Wording("complaints", lambda n: f"{count(n, 'complaint', 'complaints')} so far"),
-    **_counted("complaints", "complaints", "complaint", "complaints", _THIRTY),
-    "days_since_last_complaint": Wording("complaints", _ago("last complaint"), missing="never complained"),
+    **counted("complaints", "complaints", "complaint", "complaints", THIRTY, "raises", KNOWN_FOR),
+    "days_since_last_complaint": Wording("complaints", ago("last complaint"), missing="never complained"),
     "complaints_open": Wording(
         "complaints", lambda n: f"{small(n)} open {'complaint' if n <= 1 else 'complaints'}"
     ),
@@ -250,18 +182,15 @@ CONTACTS: dict[str, Wording] = {
                                  missing="no satisfaction score"),
     "satisfaction_mean_365d": Wording("satisfaction", lambda x: f"mean satisfaction score {number(x)} in 365 days",
                                       rounding="ratio", missing="no satisfaction score in 365 days"),
-    "satisfaction_slope": Wording(
-        "satisfaction", lambda x: "satisfaction unchanged" if x == 0
-        else f"satisfaction {'rising' if x > 0 else 'falling'} by {number(abs(x))} a year",
-        rounding="ratio", missing="no two satisfaction scores to compare",
-    ),
-    "days_since_last_score": Wording("satisfaction", _ago("last satisfaction score"), missing="no satisfaction score"),
+    "satisfaction_slope": Wording("satisfaction", slope, rounding="ratio",
+                                  missing="no two satisfaction scores to compare"),
+    "days_since_last_score": Wording("satisfaction", ago("last satisfaction score"), missing="no satisfaction score"),
 }  # fmt: skip
 
 CAMPAIGNS: dict[str, Wording] = {
     "campaigns_total": Wording("campaigns", lambda n: f"{count(n, 'campaign', 'campaigns')} so far"),
-    **_counted("campaigns", "campaigns", "campaign", "campaigns", {30: 90, 90: 365, 365: None}),
-    "days_since_last_campaign": Wording("campaigns", _ago("last campaign"), missing="never in a campaign"),
+    **counted("campaigns", "campaigns", "campaign", "campaigns", THIRTY, ages=KNOWN_FOR),
+    "days_since_last_campaign": Wording("campaigns", ago("last campaign"), missing="never in a campaign"),
     "campaign_cost_total": Wording("campaigns", lambda x: f"campaigns cost {number(x)} so far", rounding="money"),
     "campaign_cost_365d": Wording("campaigns", lambda x: f"campaigns cost {number(x)} in 365 days", rounding="money"),
     "campaign_responses_total": Wording("campaigns", lambda n: f"{count(n, 'response', 'responses')} to campaigns"),
@@ -273,14 +202,14 @@ CAMPAIGNS: dict[str, Wording] = {
 }  # fmt: skip
 
 CUSTOMERS: dict[str, Wording] = {
-    "days_since_acquisition": Wording("acquisition", _ago("won"), missing="day of acquisition unknown"),
+    "days_since_acquisition": Wording("acquisition", ago("won"), missing="day of acquisition unknown"),
     "acquisition_cost": Wording("acquisition", lambda x: f"cost {number(x)} to win", rounding="money",
                                 missing="cost of acquisition unknown"),
     "contract_days": Wording("contract", lambda n: f"under contract for {count(n, 'day', 'days')}",
                              missing="no contract"),
     "contract_ended": Wording("contract", lambda x: "contract has ended" if x else "contract still runs",
                               missing="no contract"),
-    "days_since_contract_end": Wording("contract", _ago("contract ended"), missing="no ended contract"),
+    "days_since_contract_end": Wording("contract", ago("contract ended"), missing="no ended contract"),
     "price": Wording("price", lambda x: f"pays {number(x)} a month", rounding="money", missing="price unknown"),
 }  # fmt: skip
 
