@@ -227,6 +227,28 @@ def test_values_that_do_not_speak_for_themselves_have_to_be_named():
     assert (told.left[:3].tolist(), told.missing.tolist()) == ([1.0, 0.0, 0.0], [False, False, False, True])
 
 
+@pytest.mark.parametrize(
+    ("column", "left", "stayed"),
+    [
+        (["2.0", "1.0", None], ["2"], None),
+        ([2.0, 1.0, np.nan], ["2"], None),
+        (["2", "1", None], ["2.0"], ["1."]),
+        (["1.0", "0.0", ""], None, None),
+        (["-2.00", "1.0", None], ["-2"], ["1"]),
+    ],
+)
+def test_a_whole_number_is_the_same_label_however_it_is_written(column, left, stayed):
+    labels = read_labels(pd.Series(column), left, stayed)
+    assert labels.left[:2].tolist() == [1.0, 0.0]
+    assert labels.missing.tolist() == [False, False, True]
+
+
+def test_other_numbers_and_codes_stay_what_they_are():
+    labels = read_labels(pd.Series(["2.5", "2", "02", "v2.0"]), ["2"], ["02"])
+    assert labels.left[1:3].tolist() == [1.0, 0.0]
+    assert labels.unreadable.tolist() == [True, False, False, True]
+
+
 def test_one_class_is_refused_in_words():
     labels = read_labels(pd.Series(["no", "no"]))
     with pytest.raises(InputError, match=r"0 of 2 customers left.*stayed is 'no' \(2\)"):

@@ -1,6 +1,7 @@
 """Churn from the contracts of a ledger: from a simulated world to scores, and what is refused on the way."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from hydra.core.global_hydra import GlobalHydra
 from patronage import SimulatedSource, open_ledger
 from patronage.errors import ConfigError, ContractError, DateError, InputError, PatronageError
 from patronage.paths import conf_folder
+from patronage.pipelines.contract_silence import last_heard
 from patronage.pipelines.contract_table import contract_table, contracts_to_score
+from patronage.pipelines.remarks import note_contracts
 from patronage.pipelines.settings import Features, plain
 from patronage.pipelines.time_curves import read_hazard
 from patronage.pipelines.train_customer_table import train_customer_table
@@ -100,6 +103,26 @@ def test_who_is_under_contract_on_a_day_is_scored_and_the_others_are_counted(led
     assert list(table.features) == ["price", "plan"]
     with pytest.raises(DateError, match=r"Nobody is under contract on 2022-06-01: 400 customers .* from 2023-01-01"):
         contracts_to_score(open_ledger(SimulatedSource(table.location)), date(2022, 6, 1), inputs)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "learnt_from", "words"),
+    [
+        # The latest fact of the ledger is an order of 2024-03-30; of 365 days of 2023 each has ended a contract.
+        ("2024-04-30", "simulated", None),
+        ("2024-05-01", "simulated", "ended or was bought after 2024-03-30, 32 days before the as-of date 2024-05-01"),
+        ("2024-03-31", "telco", "the model learnt from the ledger telco, and this one is simulated"),
+        ("2024-03-31", None, None),
+    ],
+)
+def test_days_of_which_the_ledger_knows_nothing_are_warned_of(ledger, capsys, as_of, learnt_from, words):
+    opened = ledger()
+    assert last_heard(opened, date(2023, 12, 1)) == date(2023, 12, 1)
+    training = {} if learnt_from is None else {"ledger": {"name": learnt_from}}
+    note_contracts(opened, SimpleNamespace(training=training), date.fromisoformat(as_of))
+    said = capsys.readouterr().out
+    assert said.count("Mind:") == (words is not None)
+    assert words is None or words in said
 
 
 @pytest.fixture
@@ -193,6 +216,20 @@ class TestFromFirstToLast:
         assert metrics.loc["roc_auc", "low"] > 0.52
         assert metrics.loc["roc_auc", "value"] < 0.75  # chance alone decides the rest of this world
         assert metrics.loc["calibration_error", "value"] < 0.05
+
+    def test_the_command_that_comes_next_scores_these_contracts(self, run):
+        scored = "patronage score setting=contracts ledger=simulated ledger.path=world model=models:/patronage"
+        assert f"next: {scored}/1\n" in run[1]["train"].stdout
+        (card,) = (run[0] / "mlruns" / "artifacts").glob("*/artifacts/**/model_card.md")
+        assert f"{scored}@champion" in card.read_text("utf-8")
+
+    def test_a_day_far_beyond_the_ledger_is_warned_of_and_not_blamed_on_decimal_commas(self, run, patronage):
+        done = patronage(run[0], "score", *LEDGER, "as_of=2025-06-30", "out=later.parquet")
+        assert "before the as-of date 2025-06-30: if the ledger is not complete until then" in done.stdout
+        done = patronage(run[0], "score", *LEDGER, "as_of=2027-06-30", "out=later.parquet")
+        assert done.returncode == 3
+        assert "give as as_of a day until which it is complete" in " ".join(done.stderr.split())
+        assert "decimal" not in done.stderr
 
     def test_it_tells_when_they_leave_too(self, run):
         (artifacts,) = (path.parent for path in (run[0] / "mlruns" / "artifacts").glob("*/artifacts/tables"))

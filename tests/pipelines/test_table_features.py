@@ -1,16 +1,14 @@
 """What is said of the columns that a model may learn from, and of the command that comes next."""
 
-import shlex
-
 import numpy as np
 import pandas as pd
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from patronage.errors import InputError
 from patronage.ledger.customer_table import CustomerTableSource
 from patronage.pipelines.recipe import _usual
 from patronage.pipelines.table_features import informative, leaking
-from patronage.pipelines.table_recipe import TableRecipe, override
+from patronage.pipelines.table_recipe import TableRecipe
 from patronage.runtime.calibration import Calibration
 from patronage.runtime.churn_logistic import LogisticChurnModel, NumberTerm
 
@@ -40,12 +38,28 @@ def test_dates_are_not_said_to_be_used(capsys, columns, words):
     assert ("used all the same" in capsys.readouterr().out) == (words is not None)
 
 
-@pytest.mark.parametrize(
-    "value", ["id", "customer id", ",", ".", "\t", "true", "null", "007", "%d/%m/%Y", ["n/a", "?", 'a"b']]
-)
-def test_overrides_come_back_as_they_were(value):
-    (typed,) = shlex.split(override("ledger.missing", value))
-    assert OverridesParser.create().parse_override(typed).value() == value
+def test_numbers_beyond_single_precision_are_refused_for_the_whole_table_with_what_to_do():
+    def huge(left):
+        return np.where(np.arange(len(left)) % 2 == 0, 1e300, np.arange(len(left)) / 2)
+
+    def large(left):
+        return np.where(np.arange(len(left)) == 7, -3.5e38, np.arange(len(left)) / 2)
+
+    with pytest.raises(InputError, match=r"beyond 3\.4e\+38.*: huge in 200 of 400 rows; large in 1 of 400") as caught:
+        informative(table(huge=huge, large=large))
+    assert caught.value.counts == {"huge": 200, "large": 1}
+    assert caught.value.first_ids[:2] == ("0", "2")
+    assert "ledger.leave_out" in str(caught.value)
+
+
+def test_numbers_up_to_single_precision_and_infinite_ones_are_learnt_from_as_they_are_scored():
+    def bounded(left):
+        return np.where(left, 3.4e38, np.where(np.arange(len(left)) % 2 == 0, np.inf, -1.0))
+
+    frame = informative(table(bounded=bounded))
+    infinite = ~(frame["bounded"].isin([3.4e38, -1.0]))
+    assert infinite.any()
+    assert frame.loc[infinite, "bounded"].isna().all()
 
 
 def test_the_next_command_tells_all_of_the_table_that_scoring_needs():
@@ -54,9 +68,9 @@ def test_the_next_command_tells_all_of_the_table_that_scoring_needs():
         "thousands": ".", "encoding": "utf-8", "texts": ["zip"],
     }  # fmt: skip
     recipe = TableRecipe({"ledger": ledger}, *[None] * 5, of_contracts=False, read=None, hazard=None)
-    assert recipe.next_command == (
+    assert recipe.next_command("models:/telco/1") == (
         "patronage score ledger=customer_table ledger.path=FILE ledger.customer_id=Kunde 'ledger.decimal=\",\"' "
-        "'ledger.thousands=\".\"'"
+        "'ledger.thousands=\".\"' model=models:/telco/1"
     )
 
 

@@ -165,6 +165,7 @@ def test_commands_say_where_things_lie(full_run):
     said = {name: process.stdout for name, process in full_run.commands.items()}
     assert "patronage/1 (@challenger, @champion)" in said["train"]
     assert "69,659 rows in = 69,659 used + 0 set aside" in said["train"]
+    assert "next: patronage score model=models:/patronage/1\n" in said["train"]
     assert "23,570" in said["score"]
     assert full_run.wheel.name in said["export"]
     assert "outputs/report/report.html" in said["report"]

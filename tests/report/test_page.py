@@ -13,6 +13,7 @@ import pytest
 from patronage import schema
 from patronage.errors import ContractError, OutputError
 from patronage.report import page
+from patronage.report.churn_tables import difference_table
 
 CHROMIUM = next(
     (path for path in ["/usr/bin/chromium", shutil.which("chromium")] if path and Path(path).exists()), None
@@ -323,6 +324,22 @@ def test_a_model_that_tells_churn_alone_has_the_same_page_without_purchases_and_
     assert "Split by split" in shown
     assert "0.8500" in shown  # the median of the splits
     assert "Time to churn" in shown
+
+
+def test_a_task_without_a_measure_to_compare_by_has_no_table_of_rivals(tmp_path):
+    columns = {"rival": "same_curve", "difference": 0.02, "low": 0.01, "high": 0.03, "p_value": 0.001}
+    told = {"model": "model", "verdict": "better", **columns}
+    differences = pd.DataFrame(
+        [{"task": "time_to_churn", "metric": "concordance", **told}, {"task": "churn", "metric": "brier", **told}]
+    )
+    assert difference_table(differences, "time_to_churn", 0.95) is None
+    assert len(difference_table(differences, "churn", 0.95)["rows"]) == 1
+    metrics = table_page().metrics.iloc[:1]
+    both = pd.concat([metrics.assign(task="time_to_churn", metric="concordance"), metrics])
+    shown = text_of(dataclasses.replace(table_page(), metrics=both, differences=differences), tmp_path)
+    assert "<caption>Measures of the task “time to churn”</caption>" in shown
+    assert "Differences: churn" in shown
+    assert "Differences: time to churn" not in shown
 
 
 @pytest.mark.browser

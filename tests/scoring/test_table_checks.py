@@ -69,6 +69,15 @@ def test_unknown_values_are_counted_warned_of_and_refused():
         check_table(table(plan=["PLUS"] * 100), bundle())
 
 
+def test_only_texts_that_were_to_be_numbers_bring_decimal_commas_up():
+    lacking = table(x=[None] * 100)
+    with pytest.raises(ContractError, match=r"x holds no value at all") as caught:
+        check_table(lacking, bundle())
+    assert "decimal" not in str(caught.value)
+    with pytest.raises(ContractError, match=r"x holds no value at all .* ask somebody"):
+        check_table(lacking, bundle(), "Then ask somebody.")
+
+
 def test_all_columns_are_refused_at_once():
     with pytest.raises(ContractError, match=r"x holds no number.*plan: 100 of 100"):
         check_table(table(x=["a"] * 100, plan=["PLUS"] * 100), bundle())

@@ -1,5 +1,6 @@
 """The label of a customer table: which of its values mean that a customer left."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from patronage.runtime.histories import FloatArray
 LEFT = frozenset({"1", "true", "yes", "y", "t", "left", "churn", "churned", "cancelled", "canceled"})
 STAYED = frozenset({"0", "false", "no", "n", "f", "stayed", "stay", "active", "retained"})
 """Spellings that speak for themselves, in lower case."""
+
+_WHOLE = re.compile(r"^([+-]?\d+)\.0*$")
 
 MOST_SHOWN = 8
 """How many values of a label a message shows."""
@@ -46,7 +49,7 @@ def read_labels(
     Parameters
     ----------
     column : Series
-        In any type; case does not matter.
+        In any type; case does not matter, and a whole number is the same as 2, 2.0 and "2.0".
     left : sequence of str, optional
         Values that mean that the customer left. Where they are not given, those that speak for themselves (yes and no,
         true and false, 1 and 0, churned and stayed) are taken, and all others are unreadable.
@@ -63,10 +66,10 @@ def read_labels(
         If no value is known.
     """
     texts = as_texts(column)
-    folded = texts.str.casefold().where(texts.notna() & (texts != ""), None)
+    folded = _folded(texts).where(texts.notna() & (texts != ""), None)
     missing = folded.isna().to_numpy()
-    gone = LEFT if left is None else {str(one).strip().casefold() for one in left}
-    here = STAYED if left is None else {str(one).strip().casefold() for one in stayed or ()}
+    gone = LEFT if left is None else _spellings(left)
+    here = STAYED if left is None else _spellings(stayed or ())
     if both := sorted(gone & here):
         message = f"ledger.left and ledger.stayed both name {', '.join(both)}: a value means one of the two."
         raise ConfigError(message)
@@ -106,6 +109,15 @@ def shown(texts: pd.Series) -> str:
     counts = texts.value_counts()
     listed = ", ".join(f"{value!r} ({count:,})" for value, count in counts.head(MOST_SHOWN).items())
     return (listed + (f" and {len(counts) - MOST_SHOWN:,} others" if len(counts) > MOST_SHOWN else "")) or "nothing"
+
+
+def _folded(texts: pd.Series) -> pd.Series:
+    """Texts as they are compared: in lower case, and whole numbers without the zeros that a column of floats gets."""
+    return texts.str.casefold().str.replace(_WHOLE, r"\1", regex=True)
+
+
+def _spellings(values: Sequence[str]) -> set[str]:
+    return set(_folded(pd.Series([str(one).strip() for one in values], dtype=object)))
 
 
 def _values(texts: pd.Series, rows: np.ndarray) -> str:

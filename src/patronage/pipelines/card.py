@@ -9,6 +9,7 @@ from patronage import __version__
 from patronage.evaluation.holdout import HoldoutEvaluation
 from patronage.evaluation.verdict import not_beaten
 from patronage.ledger.opening import Ledger
+from patronage.pipelines.next_command import export_command, score_command
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.stability import Stability
 from patronage.report.card_limits import Evidence, limits
@@ -170,10 +171,9 @@ def _judged(recipe: Recipe, holdout: pd.DataFrame, stability: Stability | None) 
 
 
 def _use(recipe: Recipe, bundle: Bundle) -> tuple[str, ...]:
-    name = recipe.store.registered_model
+    model = f"models:/{recipe.store.registered_model}@champion"
     return (
-        f"Score a ledger: patronage score model=models:/{name}@champion. Export it: patronage export "
-        f"model=models:/{name}@champion.",
+        f"Score its ledger: {score_command(recipe.config, model)}. Export it: {export_command(recipe.config, model)}.",
         f"Scores answer for {bundle.horizon_days:,} days after their as-of date, in the money of the ledger.",
         "Contact by expected profit rather than by probability alone, and keep a random part uncontacted, so that the "
         "effect of the contact can be seen.",

@@ -25,6 +25,7 @@ from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.opening import Ledger
 from patronage.ledger.table_columns import ReadColumn, read_column
 from patronage.pipelines import console
+from patronage.pipelines.contract_silence import refuse_silence
 from patronage.pipelines.opening import ledger_opener
 from patronage.pipelines.settings import Dates, Features, Panel, settings_from
 from patronage.pipelines.time_to_churn import Stays
@@ -69,7 +70,7 @@ def contract_reader(config: dict[str, Any], opened: Callable[[], Ledger] | None 
 
     def read() -> CustomerTable:
         ledger = opened()
-        _refuse_silence(ledger, dates)
+        refuse_silence(ledger, dates)
         with console.step(f"Customers under contract at {len(cutoffs)} cut-offs until {dates.cutoff}"):
             table = contract_table(ledger, cutoffs, dates.horizon_days, features)
         for note in table.notes:
@@ -199,28 +200,6 @@ def contracts_to_score(ledger: Ledger, as_of: date, inputs: TableSchema) -> Cust
         location=ledger.location,
         digest=ledger.digest,
     )
-
-
-def _refuse_silence(ledger: Ledger, dates: Dates) -> None:
-    """Refuse an end of observation so late that contracts which had ended by then would be taken for running."""
-    known = (
-        customers_with_contracts(ledger.tables)
-        .aggregate(
-            begun=_.contract_start.max(where=_.contract_start <= dates.observed_until),
-            ended=_.contract_end.max(where=_.contract_end <= dates.observed_until),
-        )
-        .execute()
-    )
-    days = [pd.Timestamp(one).date() for one in known.iloc[0] if not pd.isna(one)]
-    last = max([*days, min(ledger.span[1], dates.observed_until)])
-    silence = (dates.observed_until - last).days
-    if silence >= dates.horizon_days:
-        message = (
-            f"dates.observed_until is {dates.observed_until}, but nothing began, ended or was bought after {last}: "
-            f"with nothing in {silence:,} days, a whole horizon, contracts that ended would be taken for running. Set "
-            "it to the last day of which the ledger is complete."
-        )
-        raise DateError(message)
 
 
 def _beside_keys(schema: TableSchema) -> Sequence[Any]:

@@ -13,6 +13,7 @@ from patronage.ledger.opening import Ledger
 from patronage.pipelines import console
 from patronage.pipelines.contract_table import contracts_to_score
 from patronage.pipelines.opening import ledger_opener
+from patronage.pipelines.remarks import note_contracts
 from patronage.pipelines.score_inputs import Asked, Customers, Score, say_checked, settings_digest
 from patronage.pipelines.settings import Settings, settings_from
 from patronage.pipelines.table_settings import is_of_contracts, table_reader
@@ -38,14 +39,18 @@ def of_customer_table(settings: Score, config: dict[str, Any]) -> Asked:
     of_contracts = is_of_contracts(config)
     chosen = "setting=contracts" if of_contracts else "ledger=customer_table"
     _refuse_those_of_purchases(settings, chosen)
-    as_of, read = settings.as_of, partial(_read, config)
+    as_of, read, advice = settings.as_of, partial(_read, config), None
     if of_contracts:
         as_of = as_of or _observed_until(config)
         read = partial(_under_contract, ledger_opener(config, linked_until=as_of), as_of)
+        advice = (
+            f"They are made of what the ledger knows on {as_of}: give as as_of a day until which it is complete, and "
+            "the tables that it had in training."
+        )
 
     def opened(bundle: TableBundle) -> Customers:
         table = read(bundle)
-        say_checked(check_table(table, bundle))
+        say_checked(check_table(table, bundle, advice))
         facts = {
             "kind": "contracts" if of_contracts else "customer table",
             "name": table.name,
@@ -74,6 +79,7 @@ def _under_contract(opened: Callable[[], Ledger], as_of: date, bundle: TableBund
         table = contracts_to_score(ledger, as_of, bundle.inputs)
     for note in table.notes:
         console.note(note)
+    note_contracts(ledger, bundle, as_of)
     return table
 
 

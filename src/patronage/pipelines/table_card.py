@@ -8,6 +8,7 @@ from patronage.evaluation.out_of_fold import OutOfFold
 from patronage.evaluation.verdict import not_beaten
 from patronage.ledger.customer_rows import CustomerTable
 from patronage.pipelines.card import CHURN_TITLES, MOST_FEATURES
+from patronage.pipelines.next_command import export_command
 from patronage.pipelines.table_recipe import TableRecipe
 from patronage.report.card_limits import Evidence, limits
 from patronage.report.model_card import ModelCard
@@ -115,10 +116,10 @@ def _judged(recipe: TableRecipe, found: OutOfFold) -> str:
 
 def _use(recipe: TableRecipe) -> tuple[str, ...]:
     name = recipe.store.registered_model
-    model = f"model=models:/{name}@champion"
+    model = f"models:/{name}@champion"
     whom = "those under contract on a day" if recipe.of_contracts else "a table of the same columns"
     return (
-        f"Score {whom}: {recipe.next_command} {model}. Export it: patronage export {model}.",
+        f"Score {whom}: {recipe.next_command(model)}. Export it: {export_command(recipe.config, model)}.",
         "Columns have to be known on the day of scoring as they were when the rows it learnt from were written.",
         "Do not use it to deny anybody a service: it was learnt to keep customers, not to judge them.",
         "Train again when the share of leavers, the mix of customers or the way of recording changes.",

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from patronage.errors import ContractError
+from patronage.errors import ContractError, InputError
 from patronage.evaluation.leakage import find_leaks
 from patronage.ledger.customer_rows import CustomerTable
 from patronage.pipelines import console
-from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.histories import FIRST_EXAMPLES, FloatArray, IndexArray
+from patronage.runtime.table_input import LARGEST, too_large
 from patronage.schema import Column, TableSchema
 
 PANEL_COLUMNS = ("customer_id", "cutoff", "churned")
@@ -70,6 +71,8 @@ def informative(table: CustomerTable) -> pd.DataFrame:
     ------
     ContractError
         If there is none, or one has a name that the models cannot work with.
+    InputError
+        If one holds numbers too large to score by; infinite ones are missing by now.
     """
     frame = table.frame
     idle = {name: "has no value at all" for name, column in table.features.items() if column.type is None}
@@ -84,6 +87,7 @@ def informative(table: CustomerTable) -> pd.DataFrame:
         message = f"{table.location} has no column that differs between customers: there is nothing to learn from."
         raise ContractError(message)
     _refuse_names(tuple(map(str, kept.columns)))
+    _refuse_too_large(table, kept)
     return kept
 
 
@@ -148,6 +152,26 @@ def _input(table: CustomerTable, frame: pd.DataFrame, name: str) -> Column:
         return Column(name, "string", "", True, f"{', '.join(levels[:MOST_LEVELS])}{others}{missing}.")
     meaning = f"From {values.min():.6g} to {values.max():.6g} in training{missing}."
     return Column(name, column.type or "double", "", True, meaning)
+
+
+def _refuse_too_large(table: CustomerTable, frame: pd.DataFrame) -> None:
+    """Refuse numbers that no row could be scored by, before folds and parts of the table are told apart."""
+    beyond = {
+        str(name): too_large(values.to_numpy(np.float64), LARGEST)
+        for name, values in frame.items()
+        if table.features[str(name)].type != "string"
+    }
+    counts = {name: int(rows.sum()) for name, rows in beyond.items() if rows.any()}
+    if counts:
+        listed = "; ".join(f"{name} in {count:,} of {len(frame):,} rows" for name, count in counts.items())
+        rows = np.logical_or.reduce([beyond[name] for name in counts])
+        first = tuple(table.customer[rows].head(FIRST_EXAMPLES).astype(str))
+        message = (
+            f"Numbers beyond {LARGEST:.2g}, the largest in single precision, which the models see, cannot be learnt "
+            f"from: {listed} (first customers: {', '.join(first)}). Correct them, write the column in larger units, or "
+            "leave it out (ledger.leave_out, with setting=contracts features.leave_out)."
+        )
+        raise InputError(message, counts=counts, first_ids=first)
 
 
 def _refuse_names(features: tuple[str, ...]) -> None:

@@ -1,7 +1,5 @@
 """The recipe of a training on a customer table or on contracts: every setting checked before the long work."""
 
-import re
-import shlex
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from patronage.ledger.opening import Ledger
 from patronage.models.churn.candidate import Candidate, ShippableCandidate
 from patronage.pipelines.contract_table import contract_opener, contract_reader
 from patronage.pipelines.evaluation_settings import Evaluation, candidate_parts
+from patronage.pipelines.next_command import override, score_command, told
 from patronage.pipelines.opening import tracking_store
 from patronage.pipelines.recipe import GROUPS, Train
 from patronage.pipelines.settings import Dates, built, own_settings, settings_from
@@ -40,9 +39,6 @@ ALSO_TO_SCORE: dict[str, Any] = {
     "delimiter": None, "encoding": "utf-8", "decimal": ".", "thousands": None,
 }  # fmt: skip
 """What has to be told of a table to score it as of the one that was learnt from, and what nobody has to tell."""
-
-PLAIN = r"(?i)(?!(?:true|false|null|nan|inf)$)[a-z_][a-z0-9_]*"
-"""Values that an override can give as they are, and that stay texts."""
 
 NO_HORIZON = 1
 """What candidates, which want one, are told where nobody knows how far the label looks ahead."""
@@ -126,14 +122,14 @@ class TableRecipe:
         """Whether rows that agree in all features may be the same customer twice, which in a ledger ids rule out."""
         return self.validation.keep_duplicates_together and not self.of_contracts
 
-    @property
-    def next_command(self) -> str:
-        """How to score with what is trained, up to the model."""
+    def next_command(self, model: str) -> str:
+        """How to score by the model that was trained: contracts of its ledger, or another table of the same columns."""
         if self.of_contracts:
-            return "patronage score setting=contracts ledger=..."
+            return score_command(self.config, model)
         ledger = self.config["ledger"]
-        told = {name: ledger.get(name, unset) for name, unset in ALSO_TO_SCORE.items()}
-        given = [override(f"ledger.{name}", one) for name, one in told.items() if one != ALSO_TO_SCORE[name]]
+        asked = {name: ledger.get(name, unset) for name, unset in ALSO_TO_SCORE.items()}
+        given = [override(f"ledger.{name}", one) for name, one in asked.items() if one != ALSO_TO_SCORE[name]]
+        given += [*told(self.config, ("engine", "contract", "tracking")), override("model", model)]
         return " ".join(["patronage score ledger=customer_table ledger.path=FILE", *given])
 
     @property
@@ -198,23 +194,3 @@ def _refuse_hazard_of_table(of_contracts: bool) -> None:
             "Give a ledger with contract_start and contract_end (setting=contracts), or leave hazard=none."
         )
         raise ConfigError(message)
-
-
-def override(key: str, value: Any) -> str:
-    """A setting as it is typed on a command line, quoted where the shell or the grammar of overrides want it.
-
-    Examples
-    --------
-    >>> override("ledger.customer_id", "id")
-    'ledger.customer_id=id'
-    >>> print(override("ledger.missing", ["n/a", "?"]))
-    'ledger.missing=["n/a","?"]'
-    """
-    if isinstance(value, list | tuple):
-        return shlex.quote(f"{key}=[{','.join(map(_quoted, value))}]")
-    return shlex.quote(f"{key}={value if re.fullmatch(PLAIN, str(value)) else _quoted(value)}")
-
-
-def _quoted(value: Any) -> str:
-    escaped = str(value).replace('"', '\\"')
-    return f'"{escaped}"'

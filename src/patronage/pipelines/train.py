@@ -23,6 +23,7 @@ from patronage.pipelines.holdout_table import customer_groups, holdout_table, re
 from patronage.pipelines.intervals import judged_intervals
 from patronage.pipelines.lapses import lapse_times, write_lapse_times
 from patronage.pipelines.monitored import KEPT, reference_facts
+from patronage.pipelines.next_command import score_command
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates
 from patronage.pipelines.stability import Stability, judged_before
@@ -241,6 +242,6 @@ def _show(recipe: Recipe, recorded: RecordedModel, evaluation: HoldoutEvaluation
         ["run", recorded.run_id],
         ["model card", f"{MARKDOWN} and {HTML} among its artifacts"],
         ["look at it", f"mlflow ui --backend-store-uri {store.uri}"],
-        ["next", f"patronage score model=models:/{version}"],
     ]
     console.results("Where it lies", ["what", "where"], rows)
+    console.note(f"next: {score_command(recipe.config, f'models:/{version}')}")

@@ -289,6 +289,6 @@ def _show(recipe: TableRecipe, recorded: RecordedModel, judgement: ChurnJudgemen
             ["run", recorded.run_id],
             ["card", f"{MARKDOWN} and {HTML} among the run's artifacts"],
             ["look at it", f"mlflow ui --backend-store-uri {recipe.store.uri}"],
-            ["next", f"{recipe.next_command} model=models:/{version}"],
         ],
     )
+    console.note(f"next: {recipe.next_command(f'models:/{version}')}")

@@ -29,6 +29,9 @@ RULES = {
 }
 """What the rules beside a model say, by name."""
 
+COMPARED = ("roc_auc", "average_precision", "log_loss", "brier", "total_error", "mae", "empc", "lift_10")
+"""Measures by which the model is held against its rivals in words; a task that has none of them has no such table."""
+
 
 def value_cell(row: Mapping[Any, Any]) -> tuple[str, str]:
     """A figure, and its interval in words; empty if it has none."""
@@ -42,7 +45,7 @@ def difference_table(differences: pd.DataFrame | None, task: str, level: float) 
     if differences is None or differences.empty:
         return None
     part = differences[(differences["task"] == task) & differences["verdict"].isin(("better", "worse", "unclear"))]
-    part = part[part["difference"].notna() & part["low"].notna()]
+    part = part[part["difference"].notna() & part["low"].notna() & part["metric"].isin(COMPARED)]
     if part.empty:
         return None
     rows = [
@@ -51,8 +54,6 @@ def difference_table(differences: pd.DataFrame | None, task: str, level: float) 
             [difference_in_words(row["metric"], row["difference"], row["low"], row["high"], level)],
         )
         for row in part.to_dict("records")
-        if row["metric"]
-        in ("roc_auc", "average_precision", "log_loss", "brier", "total_error", "mae", "empc", "lift_10")
     ]
     return {"columns": ["Rival", "The model is"], "rows": rows}
 

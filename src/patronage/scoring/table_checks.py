@@ -13,6 +13,15 @@ from patronage.runtime.column_checks import Counts, Judged, added, counted, judg
 from patronage.runtime.histories import FIRST_EXAMPLES
 from patronage.runtime.scorer import model_input
 
+OF_TEXTS = (
+    "Look how the table is written: decimal commas need ledger.decimal=',', words for missing values ledger.missing, "
+    "and texts have to be spelt as in training."
+)
+"""What to do where texts were to be numbers."""
+
+OF_VALUES = "Look how the table was made: its columns need values, and texts have to be spelt as in training."
+"""What to do where they were not: nothing about how numbers are written can help there."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -30,7 +39,7 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check_table(table: CustomerTable, bundle: TableBundle) -> Checked:
+def check_table(table: CustomerTable, bundle: TableBundle, advice: str | None = None) -> Checked:
     """Hold the columns of a customer table against those of the training.
 
     Parameters
@@ -39,6 +48,8 @@ def check_table(table: CustomerTable, bundle: TableBundle) -> Checked:
         Read with the columns of the bundle's inputs.
     bundle : TableBundle
         Older ones, which do not know what was missing in training, are held against nothing but themselves.
+    advice : str, optional
+        What to do where columns are refused, for a table that nobody wrote: one made of a ledger.
 
     Returns
     -------
@@ -55,11 +66,7 @@ def check_table(table: CustomerTable, bundle: TableBundle) -> Checked:
     counts = counted(model_input(table.frame, bundle.inputs), bundle.churn.categories)
     texts = {name: words for name, column in table.features.items() if (words := _no_numbers(column))}
     found = judged(counts, bundle, texts)
-    _refuse(
-        found,
-        "Look how the table is written: decimal commas need ledger.decimal=',', words for missing values "
-        "ledger.missing, and texts have to be spelt as in training.",
-    )
+    _refuse(found, advice or (OF_TEXTS if texts else OF_VALUES))
     return Checked((*found.notes, *_repeated(table)), found.warnings)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patronage.errors import InputError
-from patronage.models.churn.columns import LARGEST
+from patronage.models.churn.columns import beyond_trees
 from patronage.runtime.churn import Categories
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def arrow_matrix(batch: "pyarrow.RecordBatch", features: Sequence[str], categori
     Raises
     ------
     InputError
-        If a feature is infinite, or of another type than in other batches.
+        If a feature is infinite or too large, or of another type than in other batches.
     """
     text = text_columns(batch, features)
     held = [name for name in features if batch.column(name).null_count < batch.num_rows]
@@ -92,8 +92,10 @@ def _numbers(column: "pyarrow.Array", name: str) -> NDArray[Any]:
     if types.is_boolean(column.type):
         column = column.cast(pyarrow.int8())
     numbers: NDArray[Any] = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-    infinite = np.abs(numbers) > LARGEST
-    if infinite.any():
-        message = f"Features have to be finite numbers or text; but {name} holds {infinite.sum():,} infinite values."
+    if beyond := beyond_trees(numbers):
+        message = (
+            f"Features have to be finite numbers or text; but {name} holds {beyond} of a batch. Correct them, or leave "
+            "them out."
+        )
         raise InputError(message)
     return numbers

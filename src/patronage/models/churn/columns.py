@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from patronage.errors import InputError
 from patronage.models.base import required_columns
+from patronage.runtime.table_input import LARGEST, too_large
 
 MOST_CATEGORIES = 100
 """Values of a text column that are told apart; trees split on more of them only by chance."""
-
-LARGEST = float(np.finfo(np.float32).max)
-"""Trees keep numbers in single precision, where anything beyond is infinite."""
 
 
 def feature_columns(frame: Any, names: Sequence[str], text: Collection[str] = ()) -> dict[str, NDArray[Any]]:
@@ -36,8 +34,8 @@ def feature_columns(frame: Any, names: Sequence[str], text: Collection[str] = ()
     Raises
     ------
     InputError
-        If columns are missing, or hold neither numbers nor text (both in one column, dates, infinite numbers); all such
-        columns at once.
+        If columns are missing, or hold neither numbers nor text (both in one column, dates), or numbers that are
+        infinite or too large; all such columns at once.
     """
     columns: dict[str, NDArray[Any]] = {}
     problems: list[str] = []
@@ -47,7 +45,9 @@ def feature_columns(frame: Any, names: Sequence[str], text: Collection[str] = ()
         except (TypeError, ValueError) as error:
             problems.append(f"{name} {error}")
     if problems:
-        message = f"Features have to be finite numbers or text; but {'; '.join(problems)}."
+        message = (
+            f"Features have to be finite numbers or text; but {'; '.join(problems)}. Correct them, or leave them out."
+        )
         raise InputError(message)
     return columns
 
@@ -66,6 +66,26 @@ def most_frequent(count: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(ranked[:MOST_CATEGORIES]))
 
 
+def beyond_trees(numbers: NDArray[Any]) -> str:
+    """Words on numbers that trees cannot tell from infinity, as scoring calls them too; empty if there are none.
+
+    Parameters
+    ----------
+    numbers : ndarray of float64, shape (n,)
+
+    Examples
+    --------
+    >>> beyond_trees(np.array([1.0, np.inf, 1e300]))
+    '1 infinite and 1 too large (beyond 3.4e+38, the largest in single precision) of 3 values'
+    """
+    counts = {
+        "infinite": np.isinf(numbers),
+        f"too large (beyond {LARGEST:.2g}, the largest in single precision)": too_large(numbers, LARGEST),
+    }
+    found = [f"{rows.sum():,} {what}" for what, rows in counts.items() if rows.any()]
+    return f"{' and '.join(found)} of {len(numbers):,} values" if found else ""
+
+
 def _feature(values: pd.Series, is_text: bool) -> NDArray[Any]:
     if is_text and values.isna().all():
         return np.full(len(values), None, dtype=object)
@@ -73,9 +93,8 @@ def _feature(values: pd.Series, is_text: bool) -> NDArray[Any]:
         values = values.astype(values.cat.categories.dtype)
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(np.float64, na_value=np.nan)
-        infinite = np.abs(numbers) > LARGEST
-        if infinite.any():
-            message = f"holds {infinite.sum():,} infinite values"
+        if beyond := beyond_trees(numbers):
+            message = f"holds {beyond}"
             raise ValueError(message)
         return numbers
     present = values.dropna()
