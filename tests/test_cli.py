@@ -25,6 +25,15 @@ def test_help_lists_the_commands_and_exit_codes(arguments, capsys):
     assert "patronage train ledger=files" in said.out
 
 
+def test_the_package_runs_as_the_program():
+    done = [
+        subprocess.run([sys.executable, "-m", "patronage", word], capture_output=True, text=True, check=False)
+        for word in ("--version", "trian")
+    ]
+    assert [(one.returncode, one.stdout) for one in done] == [(0, f"patronage {patronage.__version__}\n"), (2, "")]
+    assert "Did you mean train?" in done[1].stderr
+
+
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_version_is_that_of_the_package(flag, capsys):
     main([flag])

@@ -1,14 +1,20 @@
 """Documents that are written from the schema say what the schema says."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from patronage.schema import LEDGER_TABLES
 from patronage.schema.markdown import column_table
 from patronage.schema.value_tables import VALUE_TABLES
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("**/*.md"))]
+SETTING = re.compile(r"[+~]{0,2}[a-z_][\w.@/]*=")
 
 
 @pytest.mark.parametrize("name", LEDGER_TABLES)
@@ -21,3 +27,27 @@ def test_the_tables_of_the_ledger_are_described(name):
 def test_the_tables_of_value_are_described(name):
     text = (DOCS / "value.md").read_text(encoding="utf-8")
     assert f"### {name}\n\n{column_table(VALUE_TABLES[name])}\n" in text
+
+
+def settings_of(text):
+    """What a page shows to be typed: words such as key=value, of commands and of code that begins with one."""
+    blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    commands = [line for line in lines if re.match(r"\s*([A-Z_]+=\S+ )*patronage ", line)]
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    shown = [one for one in spans if SETTING.match(one.lstrip("'")) or one.startswith("patronage ")]
+    # What has parentheses is Python.
+    for code in (*commands, *(one for one in shown if "(" not in one)):
+        yield from (word for word in shlex.split(code, comments=True) if SETTING.match(word) and "..." not in word)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_are_shown_as_a_shell_and_hydra_take_them(page):
+    for word in settings_of(page.read_text(encoding="utf-8")):
+        OverridesParser.create().parse_override(word)
+
+
+def test_settings_are_found_where_pages_show_them():
+    found = {word for page in PAGES for word in settings_of(page.read_text(encoding="utf-8"))}
+    assert len(found) > 100
+    assert 'engine.master="local[8]"' in found

@@ -11,6 +11,7 @@ from patronage.cli import main
 from patronage.pipelines.console import OUT
 from patronage.runtime.bundle import read_bundle
 from patronage.tracking.pyfunc import log_bundle
+from patronage.tracking.pyfunc import signature as signature_of
 from patronage.tracking.registry import register
 from patronage.tracking.store import TrackingStore
 
@@ -42,6 +43,18 @@ def test_bundle_is_described_to_programs_by_json_alone(run):
     )  # fmt: skip
     assert told["parts"]["purchase"]["parameters"]["r"] == bundle.purchase.r
     assert (told["model"], told["version"], told["aliases"]) == (None, None, [])
+
+
+@pytest.mark.parametrize("folder", ["bundle_format_1", "bundle_format_2", "bundle_format_3"])
+def test_a_ledger_s_model_reads_doubles_and_says_so(run, folder):
+    """Older bundles call frequency long; MLflow's signature and the query of features say double of it."""
+    stored = json.loads((GOLDEN / folder / "bundle" / "manifest.json").read_text())["input"]
+    assert "long" in {column["type"] for column in stored}
+    told = json.loads(run(f"model={GOLDEN / folder / 'bundle'}", "format=json"))["inputs"]
+    assert [column["name"] for column in told] == [column["name"] for column in stored]
+    assert {column["type"] for column in told} <= {"double", "string"}
+    signature = signature_of(read_bundle(GOLDEN / folder / "bundle").inputs)
+    assert [column.type.name for column in signature.inputs.inputs] == [column["type"] for column in told]
 
 
 def test_text_names_every_column_with_its_meaning(run):

@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import onnx
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import sqlglot
 import xgboost
@@ -19,8 +20,11 @@ from patronage.runtime.bundle import read_bundle, write_bundle
 from patronage.runtime.bundle_signature import PUBLIC_KEY
 from patronage.runtime.churn import ChurnModel
 from patronage.runtime.scorer import Scorer
-from patronage.schema import MODEL_INPUT
+from patronage.schema import MODEL_INPUT, SCORE_VALUES
 from patronage.scoring.batch import scoring_input
+from patronage.tracking.pyfunc import log_bundle
+from patronage.tracking.registry import register
+from patronage.tracking.store import TrackingStore
 from small_bundles import small_bundle
 
 AS_OF = date(1998, 6, 30)
@@ -74,9 +78,34 @@ def test_the_query_gives_the_input_that_is_scored(model, bundle, cdnow, tmp_path
         found = connection.sql((tmp_path / "dist" / "features.sql").read_text().strip().rstrip(";")).df()
     assert list(found) == ["customer_id", "as_of", *MODEL_INPUT.names]
     assert set(pd.to_datetime(found["as_of"]).dt.date) == {AS_OF}
+    assert set(found[list(MODEL_INPUT.names)].dtypes) == {np.dtype("float64")}
     expected = scoring_input(cdnow.tables, Scorer(bundle), AS_OF).to_pandas()
     found = found.sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False, rtol=1e-9)
+
+
+def test_mlflow_takes_the_table_of_the_query_as_it_is(model, cdnow, tmp_path):
+    """The query's Parquet file, scored by the command and by the logged model: no cast, the same bits."""
+    cdnow.tables.transactions.to_pandas()[["customer_id", "timestamp", "amount"]].to_csv(
+        tmp_path / "sales.csv", index=False
+    )
+    main(["export", model, "sql=duckdb", "ledger=files", "ledger.path=-", "tables.transactions=sales"])
+    query = (tmp_path / "dist" / "features.sql").read_text().strip().rstrip(";")
+    with duckdb.connect() as connection:
+        connection.execute(f"create table sales as from read_csv('{tmp_path}/sales.csv', all_varchar = true)")
+        connection.execute(f"copy ({query}) to '{tmp_path}/features.parquet'")
+    GlobalHydra.instance().clear()
+    main(["score", model, "input=features.parquet", f"as_of={AS_OF}", "out=scores.parquet"])
+    scores, features = pd.read_parquet("scores.parquet"), pq.read_table("features.parquet").to_pandas()
+    store = TrackingStore(f"sqlite:///{tmp_path}/mlflow.db", f"{tmp_path}/artifacts", "patronage", "patronage")
+    with store.session(create=True) as mlflow:
+        with mlflow.start_run(experiment_id=store.experiment_id(mlflow)) as run:
+            info = log_bundle(mlflow, tmp_path / "bundle", features[list(MODEL_INPUT.names)].head(3))
+        register(mlflow, "patronage", info.model_uri, run.info.run_id)
+        found = mlflow.pyfunc.load_model("models:/patronage@champion").predict(features)
+    assert len(found) == len(scores) > 20_000
+    for name in SCORE_VALUES.names:
+        assert found[name].to_numpy().tobytes() == scores[name].to_numpy().tobytes(), name
 
 
 def test_dialect_day_and_names_of_tables_are_ones_own(model, tmp_path):

@@ -103,6 +103,14 @@ def test_query_runs_and_agrees(name, theirs, expected):
     assert wrong == {}
 
 
+def test_numbers_of_the_query_are_doubles(theirs):
+    """As a model reads them, with all groups: a table made of the query is scored by MLflow, too, without a cast."""
+    warehouse = warehouse_tables(source(theirs), dialect_of("duckdb"), {}, ContractRules())
+    kinds = summary_and_features(warehouse.tables, AS_OF, None).schema()
+    others = {name: str(kind) for name, kind in kinds.items() if not (kind.is_float64() or kind.is_string())}
+    assert others == {"as_of": "date"}
+
+
 def queries_in_order(parsed: Any) -> list[str]:
     return [cte.alias for cte in parsed.ctes if cte.alias.startswith("patronage_")]
 

@@ -148,7 +148,7 @@ def test_what_hardly_counts_is_no_reason():
 
 
 def test_more_reasons_than_topics_are_missing():
-    assert told({"price": 1.0}, {"price": [1]}, n_reasons=5) == [[("pays 1 a month", 1.0)]]
+    assert told({"price": 1.0}, {"price": [1]}, n_reasons=3) == [[("pays 1 a month", 1.0)]]
 
 
 def golden_rows(n, seed=0):
@@ -206,8 +206,21 @@ def test_usual_values_are_medians_and_most_frequent_texts():
 @pytest.mark.parametrize(
     ("n_reasons", "direction", "message"),
     [(0, "both", "whole number from 1"), (True, "both", "whole number"), (2.5, "both", "whole number"),
+     (np.int64(0), "both", "whole number from 1"), (np.float64(2), "both", "whole number"),
+     (10**9, "both", "1,000,000,000 reasons are more than there can be: the model looks at 3 features, .* 3 at most"),
      (3, "up", "one of both, raises, keeps; got 'up'")],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(n_reasons, direction, message):
     with pytest.raises(ConfigError, match=message):
         reasons(*golden_rows(2), n_reasons, direction)
+
+
+def test_as_many_reasons_as_features_may_be_asked_for_and_three_of_every_model():
+    bundle, rows = golden_rows(2)
+    assert len(reasons(bundle, rows, len(bundle.churn.features)).text) == len(bundle.churn.features)
+    found, expected = reasons(bundle, rows, np.int64(2)), reasons(bundle, rows, 2)
+    assert [one.tolist() for one in found.text] == [one.tolist() for one in expected.text]
+    teller = ReasonTeller(Explainer(model({"price": 1.0})))
+    assert len(teller.tell(columns(price=[1.0]), 3).text) == 3
+    with pytest.raises(ConfigError, match=r"the model looks at 1 feature, .* Ask for 3 at most"):
+        teller.tell(columns(price=[1.0]), 4)

@@ -3,6 +3,7 @@
 import datetime
 import math
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from patronage.errors import InputError
 from patronage.pipelines.monitored import _scored
 from patronage.runtime.bundle import read_bundle
 from patronage.runtime.column_checks import checked
+from patronage.runtime.columns import level_names, numbers
 from patronage.runtime.scorer import Scorer, TableScorer, model_input
 from patronage.runtime.table_input import LARGEST, LARGEST_HISTORY, limits
 from patronage.schema import Column, TableSchema
@@ -135,6 +137,60 @@ def test_values_keep_all_their_bits():
 def test_what_is_no_column_is_refused(values, words):
     with pytest.raises(InputError, match=words):
         taken(values)
+
+
+def no_columns() -> list[tuple[Any, str]]:
+    """What numpy takes for one value, or for records, and how it is told."""
+    return [
+        ({0: 5.0, 7: 3.0}, r"Got a dict; of a pandas table, to_dict\('list'\) gives lists"),
+        ({3.0, 1.0, 2.0}, "Got a set"),
+        (frozenset([1.0]), "Got a frozenset"),
+        ({"a": 1.0}.keys(), "Got a dict_keys"),
+        ((value for value in [1.0, 2.0]), "Got a generator"),
+        (map(float, [1]), "Got a map"),
+        (np.array(3.0), "Got a ndarray"),
+        (None, "Got a NoneType"),
+        ("abc", "Got a str"),
+        (pd.DataFrame({"a": [1.0], "b": [2.0]}), r"Got shape \(1, 2\)"),
+    ]
+
+
+RECORDS = np.array([(1.0,)], dtype=[("a", "f8")])
+
+
+@pytest.mark.parametrize(("values", "came"), no_columns())
+def test_only_what_has_one_dimension_and_an_order_is_a_column(values, came):
+    for schema, name in ((NUMBER, "x"), (TEXT, "plan")):
+        with pytest.raises(InputError, match=rf"The column {name} must have one dimension: a list, an array.*{came}"):
+            model_input({name: values}, schema)
+    for read in (numbers, level_names):
+        with pytest.raises(InputError, match=rf"The covariate x must have one dimension.*{came}"):
+            read(values, "x")
+
+
+def test_records_of_fields_are_no_column():
+    for refused in (lambda: taken(RECORDS), lambda: numbers(RECORDS, "x"), lambda: level_names(RECORDS, "x")):
+        with pytest.raises(InputError, match="Got records of the fields a"):
+            refused()
+    with pytest.raises(InputError, match="Got raw memory"):
+        taken(np.zeros(2, dtype="V8"))
+    with pytest.raises(InputError, match="holds text; got"):
+        model_input({"plan": RECORDS}, TEXT)
+
+
+def test_a_table_as_dict_of_dicts_is_refused_and_as_dict_of_lists_scored():
+    frame = pd.DataFrame(columns_of(3), index=[5, 9, 2])
+    with pytest.raises(InputError, match="must have one dimension"):
+        Scorer(BUNDLE).score(frame.to_dict())
+    for name, values in Scorer(BUNDLE).score(frame.to_dict("list")).items():
+        assert values.tobytes() == Scorer(BUNDLE).score(frame)[name].tobytes()
+
+
+@pytest.mark.parametrize("values", [[["a", "b"], ["c", "d"]], [["a", "b"], ["c"]], [["a"]]])
+def test_a_column_of_lists_holds_no_text(values):
+    for column in (pa.array(values), pl.Series(values)):
+        with pytest.raises(InputError, match=r"holds text; got|one dimension"):
+            model_input({"plan": column}, TEXT)
 
 
 def test_masked_texts_are_missing():

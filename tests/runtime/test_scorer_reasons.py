@@ -8,6 +8,7 @@ from patronage.errors import ConfigError, InputError
 from patronage.runtime.bundle import TableBundle, read_bundle
 from patronage.runtime.calibration import Calibration
 from patronage.runtime.churn_logistic import LogisticChurnModel, NumberTerm
+from patronage.runtime.reasons import ReasonTeller
 from patronage.runtime.scorer import Scorer, TableScorer
 from patronage.schema import Column, TableSchema
 
@@ -41,3 +42,14 @@ def test_what_cannot_be_scored_has_no_reasons():
     columns["T"][2] = -1.0
     with pytest.raises(InputError, match="recency above T"):
         scorer.reasons(columns)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", ["exact", "fast"])
+def test_nobody_has_empty_scores_and_reasons_without_a_warning(method, capfd):
+    scorer, columns = Scorer(read_bundle(GOLDEN)), columns_of(0)
+    assert {len(values) for values in scorer.score(columns).values()} == {0}
+    told = ReasonTeller.of_bundle(scorer.bundle, method).tell(columns, 2)
+    assert [len(one) for one in (*told.text, *told.effect, told.margin)] == [0] * 5
+    assert scorer.bundle.churn.margin(columns).dtype == np.float64
+    assert "WARNING" not in "".join(capfd.readouterr())

@@ -107,6 +107,25 @@ def test_rejects_go_to_a_table_beside(database, place, tmp_path):
     assert manifest_of(database)["rejects"] is None
 
 
+def test_a_nul_in_a_customer_id_costs_its_row_alone(database, place, tmp_path):
+    ids = np.array([f"C{number}" for number in range(50)], dtype=object)
+    ids[7] = "a\x00b"
+    told = run_job(job_of(write_features(tmp_path / "f.parquet", 50, customer_id=ids), place, 20))
+    assert (told.customers, told.reasons) == (49, {"customer_id with a NUL character": 1})
+    assert [row[:3] for row in rows_of(database, "daily_rejects")] == [
+        (8, "a\\x00b", "customer_id with a NUL character")
+    ]
+    assert list(place.iterdir()) == []
+
+
+def test_a_nul_in_a_text_of_the_model_is_told_without_it(database, place):
+    job = job_of_table(table_of(60, plan=["a\x00b"]), place / "scores.parquet", 25, reasons=True)
+    told = run_job(replace(job, output=output_of(postgres_uri(), "scored.daily", str(place))))
+    texts = [text for row in rows_of(database) for text in row if isinstance(text, str)]
+    assert told.customers == 60
+    assert any("plan is a\\x00b, which the model does not know" in text for text in texts)
+
+
 def test_missing_values_are_missing_and_texts_are_whole(database, place):
     table = table_of(60, id=['a "b", \\N\n\tZoë'], plan=[""])
     job = job_of_table(table, place / "scores.parquet", 25, reasons=True)

@@ -267,6 +267,9 @@ def test_other_refusals(module, given, tmp_path, capsys):
     assert score_file(module, given, tmp_path / "file" / "out.parquet") == 5
     assert score_file(module, given, tmp_path / "out.parquet", "--keep", "nobody") == 3
     assert score_file(module, given, tmp_path / "out.parquet", "--keep", "clv") == 3
+    assert score_file(module, given, tmp_path / "out.parquet", "--reasons", "1000000000") == 2
+    assert "more than there can be" in capsys.readouterr().err
+    assert not (tmp_path / "out.parquet").exists()
     for arguments in ([], [given], [given, "out", "--rows", "0"], [given, "out", "--reasons", "many"]):
         with pytest.raises(SystemExit) as stop:
             score_file(module, *arguments)

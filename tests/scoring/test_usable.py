@@ -51,6 +51,18 @@ def test_rejected_are_those_that_the_scorer_refuses_alone(changes):
         assert reasons
 
 
+def test_who_has_no_name_is_rejected():
+    ids = ["a", "", "  ", "\t\u3000", None, "a\x00b", " b ", "\\x00"]
+    scored = RowScorer(Scorer(BUNDLE), AS_OF, "golden/1").of(pa.table({"customer_id": ids} | columns_of(8)), 0, 0)
+    assert scored.scores["customer_id"].to_pylist() == ["a", " b ", "\\x00"]
+    found = [tuple(row.values())[:3] for row in scored.rejects.to_pylist()]
+    missing = "customer_id missing"
+    assert found == [
+        (2, "", missing), (3, "  ", missing), (4, "\t\u3000", missing), (5, None, missing),
+        (6, "a\\x00b", "customer_id with a NUL character"),
+    ]  # fmt: skip
+
+
 def test_reasons_name_the_column():
     columns = columns_of(3)
     columns["spend_90d"][0], columns["T"][1], columns["spend_total"][2] = np.inf, np.nan, 1e39

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mlflow_servers import free_port, serving
+from patronage.errors import InputError
 from patronage.runtime.bundle import read_bundle
 from patronage.runtime.scorer import Scorer
 from patronage.tracking.pyfunc import log_bundle
@@ -81,6 +82,17 @@ def test_rows_may_come_as_records(address, known):
     status, answer = post(address, json.dumps({"dataframe_records": as_records(known.head(2))}).encode())
     assert status == 200, answer
     assert len(answer["predictions"]) == 2
+
+
+def test_a_number_in_quotes_is_a_number_to_the_server(address, known):
+    """MLflow casts by the signature before the model sees a row; in Python the same text is refused."""
+    (first,) = as_records(known.head(1))
+    quoted = first | {"T": repr(first["T"])}
+    answers = [post(address, json.dumps({"dataframe_records": [one]}).encode()) for one in (first, quoted)]
+    assert [status for status, _ in answers] == [200, 200]
+    assert answers[0][1] == answers[1][1]
+    with pytest.raises(InputError, match="T is not numeric: it holds text"):
+        Scorer(read_bundle(GOLDEN / "bundle")).score(known.head(1).astype(object).assign(T=quoted["T"]))
 
 
 def test_bad_input_is_refused_as_the_callers_mistake(address, known):

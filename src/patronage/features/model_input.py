@@ -15,7 +15,7 @@ from patronage.ledger.tables import LedgerTables
 from patronage.runtime.time_unit import TimeUnit
 from patronage.schema import MODEL_INPUT, SUMMARY, TableSchema
 
-_SUMMARY = tuple(column for column in SUMMARY.columns if column.name not in ("customer_id", "log_intervals"))
+_SUMMARY = tuple(column for column in MODEL_INPUT.columns if column.name in SUMMARY.names)
 
 
 def input_schema(tables: LedgerTables, groups: Sequence[str] | None = None) -> TableSchema:

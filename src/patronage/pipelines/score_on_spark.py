@@ -43,7 +43,8 @@ def refuse_beyond_spark(settings: Score) -> None:
     if settings.threads is not None:
         message = (
             "threads is of jobs on one machine. With engine=spark, engine.master says how many parts are scored at "
-            "the same time, as in engine.master='local[8]', or the settings of the cluster do."
+            "the same time, as in 'engine.master=\"local[8]\"' (with both quotes on the command line), or the settings "
+            "of the cluster do."
         )
         raise ConfigError(message)
     if _STORAGE.match(settings.out):

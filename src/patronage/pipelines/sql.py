@@ -64,7 +64,7 @@ def sql(config: dict[str, Any]) -> None:
 def summary_and_features(
     tables: LedgerTables, as_of: date, groups: list[str] | None, time_unit: TimeUnit | str = TimeUnit.WEEK
 ) -> Any:
-    """One row a customer: customer_id, as_of, the columns of the summary, and those of the features.
+    """One row a customer: customer_id, as_of, the columns of the summary, and those of the features; numbers as double.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ def summary_and_features(
     joined = summary.inner_join(features, "customer_id")
     of_summary = [name for name in SUMMARY.names if name != "customer_id"]
     others = [name for name in features.columns if name not in ("customer_id", "as_of", *of_summary)]
-    return joined.select("customer_id", "as_of", *of_summary, *others)
+    table = joined.select("customer_id", "as_of", *of_summary, *others)
+    return table.mutate(frequency=table.frequency.cast("float64"))
 
 
 def query_text(query: Any, warehouse: WarehouseTables, dialect: Dialect) -> str:

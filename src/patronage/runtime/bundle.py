@@ -18,7 +18,7 @@ configured its signature must fit (`bundle_signature`). There is no pickle anywh
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -303,7 +303,7 @@ def _of_ledger(
         time_unit=TimeUnit(manifest["time_unit"]),
         horizon_days=horizon,
         training=checked.mapping(manifest["training"], "training"),
-        inputs=checked.columns(manifest["input"]),
+        inputs=_as_doubles(checked.columns(manifest["input"])),
         fingerprint=fingerprint,
     )
     lacking = sorted({*HISTORY, *bundle.purchase.covariates, *bundle.spend.columns} - set(bundle.inputs.names))
@@ -339,6 +339,13 @@ _READERS: dict[str, tuple[tuple[str, ...], _Reader]] = {
 
 def _some(table: TableSchema) -> str:
     return ", ".join(table.names[:MOST_NAMES]) + (", ..." if len(table.names) > MOST_NAMES else "")
+
+
+def _as_doubles(table: TableSchema) -> TableSchema:
+    """The inputs of a ledger's model, whose numbers are doubles: bundles used to say long of frequency."""
+    return TableSchema(
+        table.name, tuple(one if one.type == "string" else replace(one, type="double") for one in table.columns)
+    )
 
 
 def _columns(table: TableSchema) -> list[dict[str, Any]]:

@@ -44,6 +44,9 @@ class ChurnModel:
 
     def margin(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         """Raw output of the trees, log odds, shape (n,)."""
+        if not len(columns[self.features[0]]):
+            # XGBoost warns of a table without rows.
+            return np.zeros(0)
         data = trees_input(columns, self.features, self.categories)
         return self.booster.predict(data, output_margin=True).astype(np.float64)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .histories import FloatArray
+from .one_column import require_one_column
 
 BoolArray = NDArray[np.bool_]
 
@@ -63,9 +64,7 @@ def is_missing(value: Any) -> bool:
 
 def _one_column(column: Any, name: str) -> NDArray[Any]:
     values = np.asarray(column)
-    if values.ndim != 1:
-        message = f"The covariate {name} must be one column of values; got shape {values.shape}."
-        raise InputError(message)
+    require_one_column(f"covariate {name}", column, values)
     if values.dtype.kind in "mMc":
         message = f"The covariate {name} holds {values.dtype}; turn it into numbers (days, years) or categories."
         raise InputError(message)

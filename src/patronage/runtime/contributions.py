@@ -123,6 +123,9 @@ class Explainer:
     def _of_trees(self, trees: ChurnModel, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         if self._tables is not None:
             return self._tables.contributions(feature_matrix(columns, trees.features, trees.categories))
+        if not len(columns[trees.features[0]]):
+            # XGBoost warns of a table without rows.
+            return np.zeros((len(trees.features), 0))
         data = trees_input(columns, trees.features, trees.categories)
         found = trees.booster.predict(data, pred_contribs=True, approx_contribs=self._approximate)
         return np.ascontiguousarray(found[:, :-1].T, dtype=np.float64)

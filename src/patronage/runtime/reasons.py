@@ -17,6 +17,7 @@ from ..errors import ConfigError
 from .contributions import Explainer, ExplainMethod, Usual
 from .histories import FloatArray
 from .phrases import Wording, digits, rounded, said
+from .reason_number import checked_number
 from .wordings import IN_DAYS, TEXT_TOPICS, WORDINGS
 
 Direction = Literal["both", "raises", "keeps"]
@@ -129,7 +130,7 @@ class ReasonTeller:
         columns : mapping of str to ndarray, shape (n,)
             What the churn model read when it scored the rows: the bundle's inputs and what the purchase model tells.
         n_reasons : int
-            The most that are told, 1 and above.
+            The most that are told, as `reason_number.checked_number` takes them.
         direction : {"both", "raises", "keeps"}
 
         Raises
@@ -139,7 +140,8 @@ class ReasonTeller:
         InputError, ModelError
             As `Explainer.contributions`.
         """
-        _check(n_reasons, direction)
+        n_reasons = checked_number(n_reasons, len(self.explainer.features))
+        _check_direction(direction)
         n = len(columns[self.explainer.features[0]])
         parts = []
         for start in range(0, max(n, 1), ROWS_AT_ONCE):
@@ -307,10 +309,7 @@ def _said_text(name: str, values: Texts, known: tuple[str, ...], phrases: tuple[
     return np.array([words[value] for value in values.tolist()], dtype=object)
 
 
-def _check(n_reasons: int, direction: str) -> None:
-    if isinstance(n_reasons, bool) or not isinstance(n_reasons, int) or n_reasons < 1:
-        message = f"The number of reasons must be a whole number from 1, got {n_reasons!r}."
-        raise ConfigError(message)
+def _check_direction(direction: str) -> None:
     if direction not in DIRECTIONS:
         message = f"The direction of reasons must be one of {', '.join(DIRECTIONS)}; got {direction!r}."
         raise ConfigError(message)

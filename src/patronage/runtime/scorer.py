@@ -43,7 +43,7 @@ class _Explained(ABC, Generic[SomeBundle]):
         table : mapping of str to array-like, pandas, Polars or Arrow table
             As for `score`.
         n_reasons : int
-            The most that are told, 1 and above.
+            The most that are told: from 1 to the number of features of the churn model, or 3 if it has fewer.
         direction : {"both", "raises", "keeps"}
             Reasons that raise the probability, that keep the customer, or the strongest of both.
 

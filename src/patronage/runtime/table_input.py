@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..schema import TableSchema
 from .bundle import AnyBundle, Bundle
 from .histories import FloatArray, refuse_rows
+from .one_column import require_one_column
 
 LARGEST = float(np.finfo(np.float32).max)
 """Trees compare numbers of single precision; a larger one would be infinite to them."""
@@ -147,6 +148,7 @@ def _column_names(table: Any) -> list[str]:
 def _as_floats(name: str, values: Any) -> FloatArray:
     try:
         found = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+        require_one_column(f"column {name}", values, found)
         _refuse_no_numbers(name, found)
         if found.dtype == object:
             known = [None if type(value).__name__ == "NAType" else value for value in found.tolist()]
@@ -160,9 +162,8 @@ def _as_floats(name: str, values: Any) -> FloatArray:
     except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
         message = f"The column {name} is not numeric: {error}."
         raise InputError(message) from error
-    if column.ndim != 1:
-        message = f"The column {name} must have one dimension, got shape {column.shape}."
-        raise InputError(message)
+    # A column of lists has one dimension, and what numpy makes of it two.
+    require_one_column(f"column {name}", values, column)
     return column
 
 
@@ -187,16 +188,17 @@ def _as_text(name: str, values: Any) -> NDArray[Any]:
     """Text as objects; None, NaN and their like are missing."""
     # A masked array lists what it masks as None.
     column = values.astype(object) if isinstance(values, np.ma.MaskedArray) else np.asarray(values, dtype=object)
-    if column.ndim != 1:
-        message = f"The column {name} must have one dimension, got shape {column.shape}."
-        raise InputError(message)
-    # NaN and NaT differ from themselves; pandas' NA cannot be compared at all.
-    text = [
-        None if value is None or type(value).__name__ == "NAType" or value != value else value
-        for value in column.tolist()
-    ]
+    require_one_column(f"column {name}", values, column)
+    text = [value if isinstance(value, str) or not _is_missing(value) else None for value in column.tolist()]
     other = next((value for value in text if not (value is None or isinstance(value, str))), None)
     if other is not None:
         message = f"The column {name} holds text; got {other!r} ({type(other).__name__})."
         raise InputError(message)
     return np.array(text, dtype=object)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value among texts is none: NaN and NaT differ from themselves; pandas' NA cannot be compared at all."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return not isinstance(value, np.ndarray) and bool(value != value)

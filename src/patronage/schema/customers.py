@@ -1,5 +1,7 @@
 """One row a customer as of a date: the summary, the features, the model's input, and the scores."""
 
+from dataclasses import replace
+
 from .columns import Column, TableSchema
 
 SUMMARY = TableSchema(
@@ -51,9 +53,14 @@ FEATURES = TableSchema(
 
 MODEL_INPUT = TableSchema(
     "model_input",
-    tuple(column for column in SUMMARY.columns if column.name not in ("customer_id", "log_intervals"))
+    tuple(
+        replace(column, type="double")
+        for column in SUMMARY.columns
+        if column.name not in ("customer_id", "log_intervals")
+    )
     + FEATURES.columns,
 )
+"""What a model of a ledger reads: doubles all, for a double may be missing, and MLflow takes nothing else for one."""
 
 SCORE_VALUES = TableSchema(
     "score_values",

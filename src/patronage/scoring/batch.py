@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from patronage.features.model_input import model_input
 from patronage.ledger.tables import LedgerTables
@@ -27,7 +26,7 @@ from patronage.scoring.feature_rows import CUSTOMER_ID, ROW_DAY
 from patronage.scoring.intervals import ScoreIntervals
 from patronage.scoring.profit import ScoreProfit
 from patronage.scoring.reasons import ScoreReasons
-from patronage.scoring.usable import REJECTS, Masks, failures, rejected
+from patronage.scoring.usable import REJECTS, Masks, failures, rejected, unnamed
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -117,10 +116,7 @@ class RowScorer:
         part : int
             Number of the part, which seeds the draws of intervals.
         """
-        masks = failures(self.scorer.bundle, dict(_named_columns(table)))
-        nobody = pc.is_null(table["customer_id"]).to_numpy()
-        if nobody.any():
-            masks["customer_id missing"] = nobody
+        masks = failures(self.scorer.bundle, dict(_named_columns(table))) | unnamed(table[CUSTOMER_ID])
         rows, kept = _without(table, masks, np.arange(table.num_rows))
         scores = self._scored(rows, part)
         beyond = _beyond_numbers(scores, self.schema)

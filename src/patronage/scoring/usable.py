@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from patronage.runtime.bundle import AnyBundle, Bundle
@@ -20,11 +21,17 @@ REJECTS = TableSchema(
     "score_rejects",
     (
         Column("row", "long", "", False, "Number of the row in the input, from 1."),
-        Column("customer_id", "string", "", True, "Who; missing where the input says nothing."),
+        Column(
+            "customer_id", "string", "", True,
+            "Who, as found; missing where the input says nothing. A NUL character is written as \\x00.",
+        ),
         Column("reasons", "string", "", False, "Why the row cannot be scored; several are parted by semicolons."),
         Column("record", "string", "", False, "The columns that the model reads, as found: JSON."),
     ),
-)
+)  # fmt: skip
+
+NUL = "\x00"
+"""A character that databases keep in no text."""
 
 Masks = dict[str, NDArray[np.bool_]]
 
@@ -57,6 +64,27 @@ def failures(bundle: AnyBundle, columns: Mapping[str, NDArray[Any]]) -> Masks:
             found[f"{column.name} missing"] = np.isnan(values)
     if isinstance(bundle, Bundle):
         found |= _history_failures(bundle, columns)
+    return {reason: mask for reason, mask in found.items() if mask.any()}
+
+
+def unnamed(ids: pa.ChunkedArray) -> Masks:
+    """Which rows name no customer, by reason.
+
+    Parameters
+    ----------
+    ids : pyarrow.ChunkedArray of string, shape (n,)
+        The column customer_id. As in a ledger, what is blank is missing.
+
+    Returns
+    -------
+    dict of str to ndarray of bool, shape (n,)
+        Only reasons that some row has.
+    """
+    blank = pc.equal(pc.utf8_trim_whitespace(ids), "")
+    found = {
+        "customer_id missing": pc.fill_null(blank, True).to_numpy(),
+        "customer_id with a NUL character": pc.fill_null(pc.match_substring(ids, NUL), False).to_numpy(),
+    }
     return {reason: mask for reason, mask in found.items() if mask.any()}
 
 
@@ -97,7 +125,7 @@ def rejected(table: pa.Table, masks: Masks, first_row: int, schema: pa.Schema) -
     records = found.drop([name for name in (CUSTOMER_ID, ROW_DAY) if name in found.column_names])
     columns = {
         "row": pa.array(rows + first_row + 1, pa.int64()),
-        "customer_id": found[CUSTOMER_ID],
+        "customer_id": pc.replace_substring(found[CUSTOMER_ID], NUL, "\\x00"),
         "reasons": pa.array(reasons_of(masks, rows), pa.string()),
         "record": pa.array([_as_json(record) for record in records.to_pylist()], pa.string()),
     }

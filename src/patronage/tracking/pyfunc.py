@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from patronage.runtime.bundle import TableBundle, read_bundle
+from patronage.runtime.bundle import read_bundle
 from patronage.runtime.vendor import copy_runtime, runtime_fingerprint
 from patronage.schema import SCORE_VALUES, TableSchema
 
@@ -45,40 +45,35 @@ def log_bundle(mlflow: Any, bundle_folder: Path, input_example: pd.DataFrame) ->
             artifacts={BUNDLE_ARTIFACT: str(bundle_folder)},
             code_paths=[str(Path(folder) / runtime)],
             model_config={"runtime": runtime},
-            signature=signature(bundle.inputs, bundle.outputs, whole_numbers=isinstance(bundle, TableBundle)),
+            signature=signature(bundle.inputs, bundle.outputs),
             input_example=input_example,
             pip_requirements=_pinned_requirements(),
         )
 
 
-def signature(inputs: TableSchema, outputs: TableSchema = SCORE_VALUES, whole_numbers: bool = False) -> Any:
+def signature(inputs: TableSchema, outputs: TableSchema = SCORE_VALUES) -> Any:
     """The signature of a model; missing numbers are NaN, missing text is None.
+
+    MLflow takes no 64-bit integer for a double, nor a double for an integer. What features make of a ledger is always
+    a double; whole numbers of a customer table are integers, as somebody else has typed its columns.
 
     Parameters
     ----------
     inputs, outputs : TableSchema
-    whole_numbers : bool
-        Whether whole numbers among the inputs are integers to MLflow, which takes no integer for a double, as in a
-        table whose columns somebody else has typed. What features make of a ledger is always a double.
     """
     from mlflow.models import ModelSignature
 
-    return ModelSignature(inputs=_mlflow_schema(inputs, whole_numbers), outputs=_mlflow_schema(outputs, False))
+    return ModelSignature(inputs=_mlflow_schema(inputs), outputs=_mlflow_schema(outputs))
 
 
-def _mlflow_schema(table: TableSchema, whole_numbers: bool) -> Any:
+def _mlflow_schema(table: TableSchema) -> Any:
     from mlflow.types import ColSpec, DataType, Schema
 
-    text, number = DataType.string, DataType.double
-    kinds = {
-        column.name: DataType.long if whole_numbers and column.type == "long" else number for column in table.columns
-    }
+    kinds = {"string": DataType.string, "long": DataType.long}
     # MLflow fills an optional column in only when it is missing altogether; a missing text passes only where it is one.
     return Schema(
         [
-            ColSpec(text, column.name, required=False)
-            if column.type == "string"
-            else ColSpec(kinds[column.name], column.name)
+            ColSpec(kinds.get(column.type, DataType.double), column.name, required=column.type != "string")
             for column in table.columns
         ]
     )

@@ -418,10 +418,7 @@ class PurchaseModel(PredictingModel):
         if self.engine == "lifetimes":
             return estimate_at(objective, self._fit_by_lifetimes(histories, counts))
         starts, climbs = starts or self._starts(histories, counts), list[Climb]()
-        for size in SAMPLE_SIZES:
-            if len(histories) < max(WORTH_SAMPLING, 4 * size):
-                continue
-            sample, weights = _sample(counts, size)
+        for sample, weights in _samples(counts):
             some_encoded = None if encoded is None else encoded[sample]
             part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
             tried = starts[:1] if climbs else starts[:N_STARTS]
@@ -450,6 +447,17 @@ def _settled(climbs: Sequence[Climb]) -> bool:
     return agree and bool(curvature[0] > LEAST_CURVATURE)
 
 
+def _samples(counts: FloatArray) -> list[tuple[IndexArray, FloatArray]]:
+    """Samples of distinct histories, each drawn from the next larger one, the smallest first; none of few histories."""
+    found: list[tuple[IndexArray, FloatArray]] = []
+    for size in sorted(SAMPLE_SIZES, reverse=True):
+        if len(counts) < max(WORTH_SAMPLING, 4 * size):
+            continue
+        index, weights = _sample(found[-1][1] if found else counts, size)
+        found.append((found[-1][0][index] if found else index, weights))
+    return found[::-1]
+
+
 def _sample(counts: FloatArray, size: int) -> tuple[IndexArray, FloatArray]:
     """A sample of distinct histories that stands for all customers.
 
@@ -468,7 +476,7 @@ def _sample(counts: FloatArray, size: int) -> tuple[IndexArray, FloatArray]:
     often = np.argmax(more_often <= size // 2)
     frequent, others = np.flatnonzero(counts >= often + 1), np.flatnonzero(counts < often + 1)
     drawn = others[:: max(len(others) // (size - len(frequent)), 1)]
-    scale = counts[others].sum() / counts[drawn].sum()
+    scale = (counts.sum() - counts[frequent].sum()) / counts[drawn].sum()
     return np.concatenate([frequent, drawn]), np.concatenate([counts[frequent], scale * counts[drawn]])
 
 
