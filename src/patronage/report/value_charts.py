@@ -21,6 +21,7 @@ from patronage.report.charts import (
     AnyChart,
     theme,
 )
+from patronage.report.value_readings import MOST_LINES, latest_groups
 
 CREATED, DESTROYED, PAID_OUT = "#009e73", "#d55e00", "#e69f00"
 """Value that was created, destroyed, and taken out as profit; told apart by all."""
@@ -28,8 +29,6 @@ CREATED, DESTROYED, PAID_OUT = "#009e73", "#d55e00", "#e69f00"
 KINDS = {"total": ACTUAL_COLOUR, "created": CREATED, "destroyed": DESTROYED, "paid out": PAID_OUT,
          "model": NEUTRAL_COLOUR}  # fmt: skip
 
-MOST_LINES = 8
-"""Groups that one chart of lines tells apart; the largest are drawn."""
 
 STEPS = {
     "opening": "opening", "acquisition": "won", "development": "developed", "retention": "kept or fading",
@@ -146,7 +145,7 @@ def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
 
 def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
     """Draw cumulative money per customer by age: what came as a line, what is expected dashed, with its interval."""
-    shown, names = _largest(curves)
+    shown, names = latest_groups(curves)
     forecast = alt.Chart(shown).encode(
         x=alt.X("age_days:Q", title="Age: days since the first purchase"),
         color=_colours("group", names),
@@ -166,7 +165,7 @@ def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
 
 def retention_chart(curves: pd.DataFrame) -> alt.LayerChart:
     """Draw the share of a cohort that bought or had a contract in each month of age; dashed where it is expected."""
-    shown, names = _largest(curves[curves["age"] > 0])
+    shown, names = latest_groups(curves[curves["age"] > 0])
     x = alt.X("age_days:Q", title="Age: days since the first purchase")
     y = alt.Y("retention:Q", title="Active in the month of age", axis=PERCENT)
     base = alt.Chart(shown).encode(x=x, y=y, color=_colours("group", names))
@@ -275,12 +274,6 @@ def satisfaction_chart(table: pd.DataFrame) -> alt.LayerChart:
         base.mark_text(dy=12, fontSize=10, color=NEUTRAL_COLOUR).encode(y="churn_low:Q", text="label:N"),
     ]
     return _layered(layers, "Satisfaction and loyalty: an association, not an effect", height=300)
-
-
-def _largest(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Rows of the latest groups, as many as are told apart, in order of their names."""
-    names = sorted(map(str, curves["group"].unique()))[-MOST_LINES:]
-    return curves[curves["group"].isin(names)], names
 
 
 def _colours(field: str, names: list[str]) -> alt.Color:

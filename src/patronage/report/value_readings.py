@@ -10,6 +10,9 @@ from patronage.value.whale import pattern_in_words
 
 Tables = Mapping[str, pd.DataFrame]
 
+MOST_LINES = 8
+"""Groups that one chart of lines tells apart: the largest, or of cohorts the latest."""
+
 
 def _whale(tables: Tables, money: str) -> str:
     shares = tables["whale_shares"]
@@ -58,9 +61,15 @@ def _added(value: float) -> str:
     return f"added {figure(value)}" if value >= 0 else f"took {figure(-value)}"
 
 
+def latest_groups(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of the latest groups, as many as a chart tells apart, and their names in order."""
+    names = sorted(map(str, curves["group"].unique()))[-MOST_LINES:]
+    return curves[curves["group"].isin(names)], names
+
+
 def _cohorts(tables: Tables, money: str) -> str:
     curves = tables["cohort_curves"]
-    curves = curves[curves["by"] == "cohort"]
+    curves, _names = latest_groups(curves[curves["by"] == "cohort"])
     last = curves[curves["age"] == curves["age"].max()].sort_values("cumulative_profit")
     best, worst = last.iloc[-1], last.iloc[0]
     age = figure(best["age_days"])
