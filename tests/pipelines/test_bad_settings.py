@@ -1,6 +1,9 @@
 """A setting that is misspelt, missing or out of range: exit code 2, the key by its name, and no work before it."""
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from patronage.cli import main
 
 CONFIG = 2
 ROWS = [f"c{i % 40},2023-{1 + i % 12:02d}-{1 + i % 27:02d},{i % 7 + 1}.5" for i in range(400)]
@@ -120,3 +123,24 @@ def test_an_end_of_observation_long_after_the_last_row_is_refused_before_the_fit
     assert code == 3
     assert "dates.observed_until is 2029-12-31, but the last transaction is of 2023-12-" in said
     assert "Fit to what was known" not in said
+
+
+def test_a_password_in_an_address_is_kept_nowhere(tmp_path, monkeypatch, capsys):
+    """Neither in what Hydra logs of the command line nor in words, whatever becomes of the command."""
+    monkeypatch.chdir(tmp_path)
+    GlobalHydra.instance().clear()
+    secret = "s3c-r@t"
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "score",
+                f"out=postgresql://crm:{secret}@127.0.0.1:1/crm",
+                "out_table=scores",
+                "tracking.uri=sqlite:///none.db",
+            ]
+        )
+    said = capsys.readouterr()
+    assert secret not in said.out + said.err
+    logged = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("postgresql://crm:***@127.0.0.1:1/crm" in text for text in logged)
+    assert not any(secret in text for text in logged)

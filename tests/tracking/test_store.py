@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from patronage.errors import ModelError, OutputError
 from patronage.tracking.registry import resolve_model
+from patronage.tracking.record import flatten
 from patronage.tracking.store import TrackingStore
 
 
@@ -118,3 +119,15 @@ with store.session(create=True) as mlflow:
     assert not (tmp_path / "mlruns" / "mlflow.db").exists()
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_cannot_be_used_is_named_without_its_password():
+    store = TrackingStore("postgresql://crm:s3c@ret@127.0.0.1:1/none", None, "patronage", "patronage")
+    assert store.address == "postgresql://crm:***@127.0.0.1:1/none"
+
+
+def test_runs_keep_no_password():
+    config = {"ledger": {"uri": "postgresql://crm:s3cret@db/crm", "columns": ["a://b:c@d"]}, "seed": 1}
+    assert flatten(config) == {
+        "ledger.uri": "postgresql://crm:***@db/crm", "ledger.columns": ["a://b:***@d"], "seed": 1
+    }  # fmt: skip

@@ -109,7 +109,7 @@ def backtest(config: dict[str, Any]) -> None:
         _write(tables, words, [*notes.values()], facts, Path(settings.out))
     run = None
     if settings.track:
-        with console.step(f"Record the runs in {base.store.uri}"):
+        with console.step(f"Record the runs in {base.store.address}"):
             run = record_backtest(base.store, _record(config, tables, recipes, facts, words, Path(settings.out)))
     _show(tables, words, settings, run)
 

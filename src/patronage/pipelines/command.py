@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -17,6 +18,7 @@ from patronage.pipelines import console
 from patronage.pipelines.composition import explained
 from patronage.pipelines.settings import plain
 from patronage.pipelines.signing import use_keys
+from patronage.tracking.passwords import without_passwords
 
 OPTIONAL_GROUPS = {"score": ("dates",), "value": ("dates",), "sql": ("dates",), "monitor": ("dates",)}
 """Groups that may stay unset, by command, because they only lend their values to other keys."""
@@ -47,6 +49,7 @@ def run(name: str) -> None:
         composed = True
         # It tells of every index of an array that it renders for another dialect.
         logging.getLogger("sqlglot").setLevel(logging.WARNING)
+        _forget_passwords()
         try:
             values = plain(config, OPTIONAL_GROUPS.get(name, ()))
             use_keys(values.pop("signing"))
@@ -74,6 +77,19 @@ def run(name: str) -> None:
         if stop.code == 1 and not composed:
             raise SystemExit(ConfigError.exit_code) from stop
         raise
+
+
+def _forget_passwords() -> None:
+    """Take passwords out of what Hydra has logged of the command line and the configuration."""
+    from hydra.core.hydra_config import HydraConfig
+
+    config = HydraConfig.get()
+    if config.output_subdir is None:
+        return
+    for path in (Path(config.runtime.output_dir) / config.output_subdir).glob("*.yaml"):
+        logged = path.read_text(encoding="utf-8")
+        if (kept := without_passwords(logged)) != logged:
+            path.write_text(kept, encoding="utf-8")
 
 
 @contextmanager

@@ -10,14 +10,12 @@ from omegaconf import OmegaConf
 
 from patronage.errors import ConfigError
 from patronage.paths import conf_folder
+from patronage.tracking.passwords import without_passwords
 
 CLOSE_KEYS = 3
 """Keys that come close to a misspelt one, of which a message names so many at most."""
 
 NO_SUCH_KEY = re.compile(r"Could not override '(?P<key>[^']+)'")
-PASSWORD = re.compile(r"(?P<user>\w://[^:/\s]*:)\S*@")
-"""In an address, which a message may repeat but for the password."""
-
 IN_TWO_PLACES = re.compile(r"Multiple values for (?P<group>[^.]+)\.")
 
 
@@ -37,10 +35,10 @@ def explained(error: Exception, command: str, arguments: Sequence[str]) -> Confi
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return ConfigError(f"{_no_such_option(error, arguments)} {help_there}")
     if isinstance(error, OverrideParseException):
-        given = PASSWORD.sub(r"\g<user>***@", str(error.override))
+        given = without_passwords(str(error.override))
         if "=" not in given:
             return ConfigError(f"The argument {given!r} has no value: write {given}=VALUE. {help_there}")
-        reason = PASSWORD.sub(r"\g<user>***@", str(error.message).splitlines()[0]).removesuffix(f" '{given}'")
+        reason = without_passwords(str(error.message).splitlines()[0]).removesuffix(f" '{given}'")
         return ConfigError(
             f"The argument {given!r} cannot be read as key=value ({reason}). Quote values with blanks, commas "
             "or braces for the shell and for the program: 'key=\"a, b\"'."

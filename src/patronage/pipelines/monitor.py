@@ -123,7 +123,7 @@ def monitor(config: dict[str, Any]) -> None:
         _write(tables, judged, facts, Path(settings.out))
     run = None
     if settings.track:
-        with console.step(f"Record the run in {store.uri}"):
+        with console.step(f"Record the run in {store.address}"):
             run = record_monitoring(store, _record(config, settings, model, judged, tables))
     _show(tables, judged, settings, run)
     if judged.alarms and settings.alarm_exit:

@@ -135,7 +135,7 @@ def _challenge(config: dict[str, Any], settings: Promote, terms: PromotionTerms,
         console.note(f"dry run: version {match.challenger.version} {earned}; nothing was written")
         return
     facts = _facts(match, terms, settings)
-    with console.step(f"Keep the evidence in {store.uri}"):
+    with console.step(f"Keep the evidence in {store.address}"):
         run_id = record_evidence(store, f"promotion of {match.challenger.version}", config, facts, _figures(match),
                                  _tables(match))  # fmt: skip
     told = f"{reason}. {match.judged}" + (f" {settings.reason}" if settings.reason else "")

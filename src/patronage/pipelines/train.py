@@ -98,7 +98,7 @@ def train(config: dict[str, Any]) -> None:
         **({"churn_stability": stability.table} if stability else {}),
     }
     card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, shown_drivers(tables))
-    with console.step(f"Record the run in {recipe.store.uri}"):
+    with console.step(f"Record the run in {recipe.store.address}"):
         recorded = _record(recipe, started, ledger, bundle, figures, tables, holdout, choice, card, times)
     _show(recipe, recorded, evaluation, bundle)
 
@@ -241,7 +241,7 @@ def _show(recipe: Recipe, recorded: RecordedModel, evaluation: HoldoutEvaluation
         ["model", f"{version} ({aliases}), as of {bundle.as_of}"],
         ["run", recorded.run_id],
         ["model card", f"{MARKDOWN} and {HTML} among its artifacts"],
-        ["look at it", f"mlflow ui --backend-store-uri {store.uri}"],
+        ["look at it", f"mlflow ui --backend-store-uri {store.address}"],
     ]
     console.results("Where it lies", ["what", "where"], rows)
     console.note(f"next: {score_command(recipe.config, f'models:/{version}')}")

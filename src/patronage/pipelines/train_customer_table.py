@@ -93,7 +93,7 @@ def train_customer_table(config: dict[str, Any]) -> None:
         **_why(recipe, bundle, panel, groups, rng),
     }
     card = table_card(recipe, table, bundle, found, judgement, leaks, shown_drivers(tables))
-    with console.step(f"Record the run in {recipe.store.uri}"):
+    with console.step(f"Record the run in {recipe.store.address}"):
         recorded = _record(recipe, started, table, frame, bundle, tables, card, times)
     _show(recipe, recorded, judgement, bundle)
 
@@ -288,7 +288,7 @@ def _show(recipe: TableRecipe, recorded: RecordedModel, judgement: ChurnJudgemen
             ["model", f"{version} ({aliases}), reads {len(bundle.inputs.names)} columns"],
             ["run", recorded.run_id],
             ["card", f"{MARKDOWN} and {HTML} among the run's artifacts"],
-            ["look at it", f"mlflow ui --backend-store-uri {recipe.store.uri}"],
+            ["look at it", f"mlflow ui --backend-store-uri {recipe.store.address}"],
         ],
     )
     console.note(f"next: {recipe.next_command(f'models:/{version}')}")

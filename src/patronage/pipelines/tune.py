@@ -185,7 +185,7 @@ def _show(question: Question, comparison: pd.DataFrame, title: str, words: str, 
     places = [
         ["experiment", str(question.file.path)],
         ["run", run_id],
-        ["look at it", f"mlflow ui --backend-store-uri {question.store.uri}"],
+        ["look at it", f"mlflow ui --backend-store-uri {question.store.address}"],
     ]
     console.results("Where it lies", ["what", "where"], places)
     row = comparison.set_index("metric").loc[question.settings.objective]

@@ -240,7 +240,7 @@ def _champion(mlflow: Any, client: Any, store: TrackingStore) -> str | None:
     try:
         aliases = client.get_registered_model(store.registered_model).aliases
     except mlflow.exceptions.MlflowException as error:
-        message = f"The registry {store.uri} has no model {store.registered_model!r}: run `patronage train` first."
+        message = f"The registry {store.address} has no model {store.registered_model!r}: run `patronage train` first."
         raise ModelError(message) from error
     version = aliases.get(CHAMPION)
     return None if version is None else str(version)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from patronage import __version__
 from patronage.errors import ModelError
+from patronage.tracking.passwords import without_passwords
 from patronage.tracking.pyfunc import log_bundle
 from patronage.tracking.registry import CHALLENGER, register
 from patronage.tracking.store import TrackingStore
@@ -39,7 +40,7 @@ class TrainingRecord:
     started : datetime
         When the work began.
     config : mapping
-        The whole configuration, nested.
+        The whole configuration, nested; passwords within addresses are not kept.
     metrics : mapping of str to float
     tables : mapping of str to DataFrame
         Stored as CSV under ``tables/``.
@@ -162,7 +163,7 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
         with mlflow.start_run(experiment_id=experiment_id, run_name=record.name) as run:
             mlflow.set_tags({**record.tags, **_code_version(), "patronage.started": record.started.isoformat()})
             mlflow.log_params(flatten(record.config))
-            mlflow.log_dict(dict(record.config), CONFIG_ARTIFACT)
+            mlflow.log_dict(without_passwords(record.config), CONFIG_ARTIFACT)
             mlflow.log_metrics(as_metrics(record.metrics))
             _log_dataset(mlflow, record)
             with tempfile.TemporaryDirectory() as folder:
@@ -232,7 +233,7 @@ def _metric_name(name: str) -> str:
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested configuration to ``group.key`` parameters.
+    """Nested configuration to ``group.key`` parameters, without passwords.
 
     Examples
     --------
@@ -244,7 +245,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[f"{prefix}{key}"] = without_passwords(value)
     return flat
 
 

@@ -145,7 +145,7 @@ def _resolve_registered(
         except mlflow.exceptions.MlflowException as error:
             if error.error_code == UNREACHABLE:
                 raise
-            message = f"The registry {store.uri} has no model {reference!r}; {_what_there_is(mlflow, name)}."
+            message = f"The registry {store.address} has no model {reference!r}; {_what_there_is(mlflow, name)}."
             raise ModelError(message) from error
     return _with_bundle(Path(folder), label=f"{name}/{found.version}", run_id=found.run_id)
 
@@ -156,7 +156,7 @@ def _resolve_run(store: TrackingStore, run_id: str) -> ResolvedModel:
             mlflow.get_run(run_id)
             folder = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{MODEL_NAME}")
         except mlflow.exceptions.MlflowException as error:
-            message = f"The tracking store {store.uri} has no run {run_id} with a model: {error}."
+            message = f"The tracking store {store.address} has no run {run_id} with a model: {error}."
             raise ModelError(message) from error
     return _with_bundle(Path(folder), label=f"run/{run_id}", run_id=run_id)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from patronage.errors import ModelError, OutputError
 from patronage.files import check_writable, written_whole
+from patronage.tracking.passwords import without_passwords
 
 SQLITE = "sqlite:///"
 
@@ -33,6 +34,11 @@ class TrackingStore:
     artifacts: str | None
     experiment: str
     registered_model: str
+
+    @property
+    def address(self) -> str:
+        """The URI as it may be shown: without a password."""
+        return str(without_passwords(self.uri))
 
     @contextmanager
     def session(self, create: bool = False) -> Iterator[Any]:
@@ -68,8 +74,8 @@ class TrackingStore:
                     self._make(database)
             yield mlflow
         except (mlflow.exceptions.MlflowException, SQLAlchemyError) as error:
-            first_line = str(error).splitlines()[0].rstrip(".")
-            message = f"The tracking store {self.uri} cannot be used: {first_line}. Check tracking.uri."
+            first_line = without_passwords(str(error).splitlines()[0].rstrip("."))
+            message = f"The tracking store {self.address} cannot be used: {first_line}. Check tracking.uri."
             raise (OutputError if create else ModelError)(message) from error
 
     def experiment_id(self, mlflow: Any) -> str:

@@ -18,6 +18,7 @@ import pandas as pd
 from patronage import __version__
 from patronage.errors import PatronageError
 from patronage.models.churn.tuning_trials import State, Trial
+from patronage.tracking.passwords import without_passwords
 from patronage.tracking.record import CONFIG_ARTIFACT, TABLES_FOLDER, flatten
 from patronage.tracking.store import TrackingStore
 
@@ -139,7 +140,7 @@ class StudyRuns:
         tags = {**self.tags, STUDY_TAG: self.study, "patronage.version": __version__}
         self._run_id = client.create_run(experiment_id, run_name=self.study, tags=tags).info.run_id
         self._log_params(client, self._run_id, flatten(self.config))
-        client.log_dict(self._run_id, dict(self.config), CONFIG_ARTIFACT)
+        client.log_dict(self._run_id, without_passwords(self.config), CONFIG_ARTIFACT)
 
     def _complete_children(self, client: Any, experiment_id: str, run_id: str) -> int:
         """How many trials are recorded; a run that was cut off while it was written is removed."""
