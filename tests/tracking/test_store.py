@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from patronage.errors import ModelError, OutputError
-from patronage.tracking.registry import resolve_model
 from patronage.tracking.record import flatten
+from patronage.tracking.registry import resolve_model
 from patronage.tracking.store import TrackingStore
 
 
