@@ -77,14 +77,14 @@ def test_customers_that_are_there_twice_are_counted(tmp_path):
         connection.execute("INSERT INTO features SELECT * FROM features WHERE customer_id = 'C0000001' LIMIT 1")
         connection.execute("INSERT INTO features SELECT * REPLACE (NULL AS customer_id) FROM features LIMIT 4")
         connection.execute("CREATE TABLE numbers AS SELECT * REPLACE (7 AS customer_id) FROM features LIMIT 3")
-    found = repeated_customers(DuckDbRows(path, "features", INPUTS).ids())
+    found = repeated_customers(DuckDbRows(path, "features", INPUTS).ids)
     assert found == {"customers": 2, "rows": 5, "first": ["C0000000", "C0000001"]}
     assert repeated_in_words(found, "f").startswith(
         "2 customers are more than once in f, in 5 rows (C0000000, C0000001)"
     )
-    found = repeated_customers(DuckDbRows(path, "numbers", INPUTS).ids())
+    found = repeated_customers(DuckDbRows(path, "numbers", INPUTS).ids)
     assert found == {"customers": 1, "rows": 3, "first": ["7"]}
-    found = repeated_customers(DuckDbRows(path, "crm.two words", INPUTS).ids())
+    found = repeated_customers(DuckDbRows(path, "crm.two words", INPUTS).ids)
     assert repeated_in_words(found, "f") is None
 
 

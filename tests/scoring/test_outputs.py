@@ -175,7 +175,7 @@ def test_ids_that_cannot_be_read_are_said_in_our_words(tmp_path, features):
     rows = FeatureRows([features], job_of(features, tmp_path / "s").row_scorer.scorer.bundle.inputs)
     os.truncate(features, 100)
     with pytest.raises(SourceError, match="cannot be read as Parquet"):
-        repeated_customers(rows.ids())
+        repeated_customers(rows.ids)
 
 
 def test_no_lock_is_left(tmp_path, features):

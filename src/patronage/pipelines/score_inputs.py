@@ -116,7 +116,7 @@ def of_features(settings: Score) -> Asked:
             rows = FeatureRows(found_files(location), bundle.inputs)
             facts: dict[str, Any] = {"kind": "feature table", "location": location, "files": rows.facts()}
             checked = _checked(rows.parts(0, size), location, bundle)
-            facts["repeated_customers"] = repeated_customers(rows.ids())
+            facts["repeated_customers"] = repeated_customers(rows.ids)
         say_checked(checked)
         _say_repeated(facts, location)
         return Customers(lambda _: rows, facts, len(rows), held=False)
@@ -126,7 +126,7 @@ def of_features(settings: Score) -> Asked:
             rows = DuckDbRows(location, settings.input_table, bundle.inputs)
             checked = _checked(rows.parts(), rows.location, bundle)
             facts = {"kind": "table of a DuckDB file", **rows.facts()}
-            facts["repeated_customers"] = repeated_customers(rows.ids())
+            facts["repeated_customers"] = repeated_customers(rows.ids)
         say_checked(checked)
         _say_repeated(facts, rows.location)
         return Customers(held_rows(rows.batches, bundle.inputs), facts, len(rows), held=True)
