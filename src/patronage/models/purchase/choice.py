@@ -57,9 +57,8 @@ class PurchaseModelChoice:
         What ranks them.
     engine : {"native", "lifetimes"}
         Who finds the maxima; lifetimes has three of the kinds.
-    **options
-        Further options of every candidate: priors, purchase_covariates, dropout_covariates, l2, equal, dropout_effect
-        (see `PurchaseModel`).
+    purchase_covariates, dropout_covariates, l2
+        Of every candidate; see `PurchaseModel`.
 
     Examples
     --------
@@ -70,7 +69,14 @@ class PurchaseModelChoice:
     """
 
     def __init__(
-        self, candidates: Sequence[str], criterion: Criterion = "aic", engine: Engine = "native", **options: Any
+        self,
+        candidates: Sequence[str],
+        criterion: Criterion = "aic",
+        engine: Engine = "native",
+        *,
+        purchase_covariates: Sequence[str] | str = (),
+        dropout_covariates: Sequence[str] | str = (),
+        l2: float = 0.0,
     ) -> None:
         comparable = [kind for kind, model in MODELS.items() if not model.params_class.discrete]
         unknown = [kind for kind in candidates if kind not in comparable]
@@ -83,7 +89,12 @@ class PurchaseModelChoice:
         if criterion not in CRITERIA:
             message = f"criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}."
             raise ConfigError(message)
-        self.models = [MODELS[kind](engine=engine, **options) for kind in candidates]
+        self.models = [
+            MODELS[kind](
+                engine=engine, purchase_covariates=purchase_covariates, dropout_covariates=dropout_covariates, l2=l2
+            )
+            for kind in candidates
+        ]
         self.criterion = criterion
 
     @property
