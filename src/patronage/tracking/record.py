@@ -261,7 +261,8 @@ def _log_dataset(mlflow: Any, record: TrainingRecord) -> None:
             name=record.dataset_name,
             digest=record.dataset_digest[:36],
         )
-    mlflow.log_input(dataset, context="holdout", tags={"sha256": record.dataset_digest})
+        # The schema is inferred no earlier than here.
+        mlflow.log_input(dataset, context="holdout", tags={"sha256": record.dataset_digest})
 
 
 def _code_version() -> dict[str, str]:
