@@ -3,11 +3,14 @@
 import json
 import os
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from feature_rows import job_of, write_features
 from patronage.errors import ConfigError, OutputError, SourceError
+from patronage.schema import MODEL_INPUT
+from patronage.scoring import feature_rows as feature_rows_of
 from patronage.scoring import outputs
 from patronage.scoring.feature_rows import FeatureRows, found_files
 from patronage.scoring.job import run_job
@@ -182,3 +185,20 @@ def test_no_lock_is_left(tmp_path, features):
     with outputs.alone_with(tmp_path / "s.manifest.json"):
         assert (tmp_path / ".s.manifest.json.lock").exists()
     assert names_in(tmp_path) == ["f.parquet"]
+
+
+@pytest.mark.parametrize("what", ["parts", "ids"])
+def test_reading_holds_no_more_of_a_long_file_than_of_a_short_one(tmp_path, monkeypatch, what):
+    """By Arrow's own account of what it holds; a reader that goes through all row groups holds all of them."""
+    monkeypatch.setattr(feature_rows_of, "ROWS_AT_ONCE", 4_000)
+
+    def most_held(n):
+        rows = FeatureRows([write_features(tmp_path / f"{n}.parquet", n, row_group=2_000)], MODEL_INPUT)
+        before, held, read = pa.total_allocated_bytes(), [], 0
+        for table in rows.parts(0, 3_000) if what == "parts" else rows.ids():
+            read += table.num_rows
+            held.append(pa.total_allocated_bytes() - before)
+        assert read == n
+        return max(held)
+
+    assert most_held(100_000) < 1.5 * most_held(12_000)

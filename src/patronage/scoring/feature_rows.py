@@ -16,6 +16,9 @@ CUSTOMER_ID = "customer_id"
 ROW_DAY = "day of the row"
 """The day that each row describes, where rows tell theirs; no column of a table is likely to be called so."""
 
+ROWS_AT_ONCE = 250_000
+"""Rows of small row groups that one reader reads."""
+
 BUFFER_BYTES = 2**20
 """Columns are read in pieces of this size, so that a file with one huge row group needs no more memory."""
 
@@ -76,8 +79,9 @@ class FeatureRows:
         for path in self.paths:
             with _opened(path) as file:
                 try:
-                    for batch in file.iter_batches(columns=[CUSTOMER_ID]):
-                        yield from ids_as_text(pa.table(batch))
+                    for groups in _together(file, 0):
+                        for batch in file.iter_batches(row_groups=groups, columns=[CUSTOMER_ID]):
+                            yield from ids_as_text(pa.table(batch))
                 except (pa.ArrowException, OSError) as error:
                     raise _unreadable(path, error) from error
 
@@ -136,16 +140,18 @@ class FeatureRows:
                 start -= length
                 continue
             with _opened(path) as file:
-                groups = list(range(file.metadata.num_row_groups))
-                while start >= file.metadata.row_group(groups[0]).num_rows:
-                    start -= file.metadata.row_group(groups.pop(0)).num_rows
+                first = 0
+                while start >= file.metadata.row_group(first).num_rows:
+                    start -= file.metadata.row_group(first).num_rows
+                    first += 1
                 try:
-                    for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=list(self.names)):
-                        if batch.num_rows <= start:
-                            start -= batch.num_rows
-                            continue
-                        yield pa.table(batch.slice(start)).select(list(self.names))
-                        start = 0
+                    for groups in _together(file, first):
+                        for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=list(self.names)):
+                            if batch.num_rows <= start:
+                                start -= batch.num_rows
+                                continue
+                            yield pa.table(batch.slice(start)).select(list(self.names))
+                            start = 0
                 except (pa.ArrowException, OSError) as error:
                     raise _unreadable(path, error) from error
 
@@ -209,6 +215,20 @@ def _opened(path: Path) -> Any:
         return pq.ParquetFile(path, buffer_size=BUFFER_BYTES)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
+
+
+def _together(file: Any, first: int) -> Iterator[list[int]]:
+    """Row groups from one on, as many as are read at once: a reader holds all that it has read until it ends."""
+    groups: list[int] = []
+    rows = 0
+    for group in range(first, file.metadata.num_row_groups):
+        groups.append(group)
+        rows += file.metadata.row_group(group).num_rows
+        if rows >= ROWS_AT_ONCE:
+            yield groups
+            groups, rows = [], 0
+    if groups:
+        yield groups
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
