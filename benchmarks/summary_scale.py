@@ -27,7 +27,7 @@ AS_OF = date(2023, 12, 29)
 MEMORY_LIMIT = "4GB"
 THREADS = 2
 
-SQL = """
+DAYS = """
 COPY (
     WITH days AS (
         SELECT customer_id, CAST(timestamp AS DATE) AS day, sum(CAST(amount AS DECIMAL(18, 6))) AS spend
@@ -35,7 +35,12 @@ COPY (
         WHERE CAST(timestamp AS DATE) <= DATE '{as_of}'
         GROUP BY ALL
         HAVING max(amount) >= 0
-    )
+    )"""
+"""How both queries begin: with the purchase days."""
+
+SQL = (
+    DAYS
+    + """
     SELECT customer_id,
            count(*) - 1 AS frequency,
            date_diff('day', min(day), max(day)) / 7.0::DOUBLE AS recency,
@@ -46,16 +51,11 @@ COPY (
     GROUP BY customer_id
 ) TO '{out}' (FORMAT parquet)
 """
+)
 
-REGULARITY_SQL = """
-COPY (
-    WITH days AS (
-        SELECT customer_id, CAST(timestamp AS DATE) AS day, sum(CAST(amount AS DECIMAL(18, 6))) AS spend
-        FROM read_parquet('{files}')
-        WHERE CAST(timestamp AS DATE) <= DATE '{as_of}'
-        GROUP BY ALL
-        HAVING max(amount) >= 0
-    ), gaps AS (
+REGULARITY_SQL = (
+    DAYS
+    + """, gaps AS (
         SELECT *, lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS previous FROM days
     )
     SELECT customer_id,
@@ -70,6 +70,7 @@ COPY (
     GROUP BY customer_id
 ) TO '{out}' (FORMAT parquet)
 """
+)
 
 FACTS = (
     "SELECT count(*), sum(frequency)::BIGINT, round(sum(recency), 3), round(sum(T), 3), round(sum(monetary_value), 2) "
