@@ -11,7 +11,7 @@ from patronage.errors import ConfigError, InputError
 from patronage.evaluation.judging import Resamples
 from patronage.models.churn.survival.hazard import DiscreteHazard
 from patronage.pipelines.contract_table import contract_stays, contract_table
-from patronage.pipelines.lapses import cutoffs_learnt, lapse_stays, levels_apart
+from patronage.pipelines.lapses import cutoffs_learnt, lapse_stays, levels_apart, refuse_single_periods
 from patronage.pipelines.settings import Dates, Features, Panel
 from patronage.pipelines.time_curves import curve_table, read_hazard, write_times
 from patronage.pipelines.time_to_churn import Hazard, JudgedDay, Stays, time_to_churn
@@ -83,6 +83,21 @@ def test_curves_learn_from_the_days_that_the_scores_learn_from():
     # Where the observation ends with the holdout, the latest of them is the cut-off itself.
     ends = Dates(cutoff=date(1997, 9, 30), horizon_days=91, observed_until=date(1997, 12, 30))
     assert cutoffs_learnt(ends, panel)[:3] == [date(1997, 9, 30), date(1997, 8, 31), date(1997, 8, 1)]
+
+
+def test_dates_that_leave_one_period_are_told_with_those_that_leave_two():
+    """182 days and one more period of 30 before 1998-06-30 is 1997-11-30; 30 days of cut-offs take two that are 30 apart."""
+    panel = Panel(n_cutoffs=3, step_days=30, level="latest")
+    dates = Dates(cutoff=date(1997, 12, 30), horizon_days=182, observed_until=date(1998, 6, 30))
+    with pytest.raises(InputError, match=r"After 1997-12-30 .* until 1998-06-30.*dates\.cutoff=1997-11-30 or earlier"):
+        refuse_single_periods(dates, panel, HAZARD)
+    moved = dates.model_copy(update={"cutoff": date(1997, 11, 30)})
+    refuse_single_periods(moved, panel, HAZARD)
+    refuse_single_periods(dates, panel, Hazard(n_periods=0, period_days=30, trees={}))
+    with pytest.raises(InputError, match=r"back to 1997-06-01, which is one\. Set panel\.n_cutoffs=2 or more"):
+        refuse_single_periods(moved, panel.model_copy(update={"n_cutoffs": 1}), HAZARD)
+    with pytest.raises(InputError, match=r"panel\.n_cutoffs=3 or more"):
+        refuse_single_periods(moved, Panel(n_cutoffs=2, step_days=20, level="latest"), HAZARD)
 
 
 def test_curves_and_scores_of_two_levels_are_told():

@@ -4,6 +4,7 @@ Every `period_days` from a cut-off on it is asked again whether the horizon that
 day on which it does not is the one on which the customer has left. The first answer is the label of the yes/no model.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 from ibis import _
 from numpy.typing import ArrayLike
 
+from patronage.errors import InputError
 from patronage.features.labels import labels
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
@@ -20,7 +22,7 @@ from patronage.pipelines import console
 from patronage.pipelines.recipe import Fit, Recipe
 from patronage.pipelines.settings import Dates, Panel
 from patronage.pipelines.time_curves import curve_table, write_times
-from patronage.pipelines.time_to_churn import JudgedDay, Stays, TimeToChurn, time_to_churn
+from patronage.pipelines.time_to_churn import FEWEST_PERIODS, Hazard, JudgedDay, Stays, TimeToChurn, time_to_churn
 from patronage.runtime.bundle import Bundle
 from patronage.runtime.scorer import Scorer
 from patronage.schema import PURCHASE_OUTPUTS
@@ -63,6 +65,42 @@ def lapse_times(recipe: Recipe, ledger: Ledger, evaluated: Fit, holdout: pd.Data
         )
     console.note(times.words)
     return times
+
+
+def refuse_single_periods(dates: Dates, panel: Panel, hazard: Hazard) -> None:
+    """Say before anything is fitted that the dates leave no curve to judge; with the ones that would.
+
+    Parameters
+    ----------
+    dates : Dates
+    panel : Panel
+    hazard : Hazard
+
+    Raises
+    ------
+    InputError
+        If fewer than two periods can be seen after the cut-off, or learnt before it.
+    """
+    if not hazard.n_periods:
+        return
+    horizon, period = dates.horizon_days, hazard.period_days
+    needed = f"Time to churn needs {FEWEST_PERIODS} periods of {period} days at least: one is the yes/no question. "
+    further = timedelta(days=horizon + (FEWEST_PERIODS - 1) * period)
+    if len(_asked_on(dates.cutoff, horizon, period, dates.observed_until)) < FEWEST_PERIODS:
+        message = (
+            f"After {dates.cutoff} a horizon of {horizon} days leaves one, because the ledger is known until "
+            f"{dates.observed_until}. Set dates.cutoff={dates.observed_until - further} or earlier, a shorter "
+            "dates.horizon_days, or hazard=none."
+        )
+        raise InputError(needed + message)
+    earliest = min(panel.cutoffs(dates.cutoff, horizon))
+    if len(_asked_on(earliest, horizon, period, dates.cutoff)) < FEWEST_PERIODS:
+        enough = 1 + math.ceil((FEWEST_PERIODS - 1) * period / panel.step_days)
+        message = (
+            f"The cut-offs before {dates.cutoff} reach back to {earliest}, which is one. Set "
+            f"panel.n_cutoffs={enough} or more, or hazard=none."
+        )
+        raise InputError(needed + message)
 
 
 def lapse_stays(ledger: Ledger, rows: pd.DataFrame, horizon_days: int, period_days: int, known_until: date) -> Stays:

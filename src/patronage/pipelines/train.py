@@ -21,7 +21,7 @@ from patronage.pipelines.card import model_card, shown_drivers
 from patronage.pipelines.comparison import Comparison, compared
 from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
 from patronage.pipelines.intervals import judged_intervals
-from patronage.pipelines.lapses import lapse_times, write_lapse_times
+from patronage.pipelines.lapses import lapse_times, refuse_single_periods, write_lapse_times
 from patronage.pipelines.monitored import KEPT, reference_facts
 from patronage.pipelines.next_command import score_command
 from patronage.pipelines.recipe import Fit, Recipe
@@ -54,6 +54,7 @@ def train(config: dict[str, Any]) -> None:
     recipe = Recipe.from_config(config)
     recipe.store.check_writable()
     dates = recipe.dates
+    refuse_single_periods(dates, recipe.panel, recipe.hazard)
     ledger = recipe.open_ledger()
     _refuse_dates(ledger, dates)
     refuse_slices(ledger, recipe.evaluation.slices)
