@@ -7,10 +7,14 @@ from typing import Any, cast
 import pandas as pd
 
 from patronage.evaluation.verdict import difference_in_words, metric_title, model_title
+from patronage.evaluation.win_loss import CLIFFS_DELTA, SHARE_DIFFERENCE
 from patronage.report.readings import DASH, figure, interval, percent
 
 MOST_ROWS = 15
 """Rows of drivers and of win/loss that the page shows; the whole tables are among the artifacts of the run."""
+
+MEASURES = {CLIFFS_DELTA: "Cliff's delta", SHARE_DIFFERENCE: "difference of shares"}
+"""What an effect is measured by, for people."""
 
 Table = dict[str, Any]
 """``columns`` (str) and ``rows`` (a heading and its cells)."""
@@ -184,12 +188,12 @@ def win_loss_table(win_loss: pd.DataFrame | None) -> Table | None:
         return None
     rows = []
     for row in win_loss.head(MOST_ROWS).to_dict("records"):
-        is_text = row["measure"] == "share_difference"
+        is_text = row["measure"] == SHARE_DIFFERENCE
         write = percent if is_text else figure
         heading = f"{row['feature']} is {row['value']}" if is_text else str(row["feature"])
         effect = _with(figure(row["effect"]), interval(row["effect_low"], row["effect_high"]))
         means = [write(float(row["mean_left"])), write(float(row["mean_stayed"]))]
-        rows.append((heading, [*means, effect, str(row["measure"]).replace("_", " ")]))
+        rows.append((heading, [*means, effect, MEASURES[row["measure"]]]))
     return {"columns": ["Feature", "Mean of those who left", "who stayed", "Effect", "Measure"], "rows": rows}
 
 

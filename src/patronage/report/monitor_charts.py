@@ -56,7 +56,12 @@ def stability_chart(rows: pd.DataFrame) -> AnyChart:
     shown = rows.nlargest(MOST_COLUMNS, "size")[["name", "size", "limit", "alarm"]]
     bars = alt.Chart(shown).mark_bar(height=12).encode(
         y=alt.Y("name:N", sort=shown["name"].tolist(), title=None, axis=alt.Axis(labelLimit=220)),
-        x=alt.X("size:Q", title="population stability index", scale=alt.Scale(type="symlog", constant=0.1)),
+        x=alt.X(
+            "size:Q",
+            title="population stability index",
+            scale=alt.Scale(type="symlog", constant=0.1),
+            axis=alt.Axis(tickCount=6, labelOverlap=True),
+        ),
         color=_by_alarm(shown),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("size:Q", format=".3f"), alt.Tooltip("alarm:N")],
     )  # fmt: skip

@@ -26,8 +26,11 @@ READINGS = {
 }
 """How each chart is read, by the beginning of its stem."""
 
+SHOWN_ROWS = 25
+"""Tests that a table of the page shows besides the alarms, which it shows all."""
+
 ORDER = {"yes": 0, "no": 1, "small": 2, "ageing": 3}
-"""Alarms come first in a table."""
+"""Alarms come first in a table; within each, what moved furthest for its limit."""
 
 
 def write_monitor_page(
@@ -73,7 +76,7 @@ def _drift(table: pd.DataFrame) -> dict[str, Any]:
         for row in _alarms_first(table)
     ]  # fmt: skip
     heads = ["column", "test", "alarm", "size", "matters beyond", "p", "p over all tests", "what was seen"]
-    return _table("Inputs and scores", heads, rows, "drift")
+    return _table("Inputs and scores", heads, rows, "drift", len(table))
 
 
 def _realised(table: pd.DataFrame) -> dict[str, Any]:
@@ -86,17 +89,21 @@ def _realised(table: pd.DataFrame) -> dict[str, Any]:
     ]  # fmt: skip
     heads = ["customers", "of what", "test", "alarm", "number", "foretold", "came", "control limits",
              "p over all tests", "what was seen"]  # fmt: skip
-    return _table("What came", heads, rows, "realised")
+    return _table("What came", heads, rows, "realised", len(table))
 
 
-def _table(title: str, heads: list[str], rows: list[list[str]], stem: str) -> dict[str, Any]:
-    where = f"The same is in {stem}.parquet and {stem}.csv."
+def _table(title: str, heads: list[str], rows: list[list[str]], stem: str, number: int) -> dict[str, Any]:
+    rest = number - len(rows)
+    files = f"{stem}.parquet and {stem}.csv"
+    where = f"{rest:,} more tests without an alarm are in {files}." if rest else f"The same is in {files}."
     return {"title": title, "heads": heads, "numbers": [False] * len(heads), "rows": rows, "where": where}
 
 
 def _alarms_first(table: pd.DataFrame) -> list[dict[str, Any]]:
-    ranked = table.assign(rank=table["alarm"].map(ORDER)).sort_values("rank", kind="stable")
-    return [{str(key): value for key, value in row.items()} for row in ranked.to_dict("records")]
+    ranked = table.assign(rank=table["alarm"].map(ORDER), moved=-(table["size"].abs() / table["limit"]).fillna(0.0))
+    ranked = ranked.sort_values(["rank", "moved"], kind="stable")
+    shown = ranked.head(SHOWN_ROWS + int((ranked["rank"] == ORDER["yes"]).sum()))
+    return [{str(key): value for key, value in row.items()} for row in shown.to_dict("records")]
 
 
 def _number(value: float) -> str:

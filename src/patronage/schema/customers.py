@@ -111,7 +111,13 @@ TABLE_SCORES = TableSchema(
         Column("as_of", "date", "", True, "The day of the row, or the one asked for, if either is known."),
         Column("horizon_days", "long", "days", True, "How far the score looks ahead of it, if the label says so."),
         *TABLE_SCORE_VALUES.columns,
-        Column("model_version", "string", "", False, "As in scores."),
+        Column(
+            "model_version",
+            "string",
+            "",
+            False,
+            "Registered name and version, or the fingerprint of the bundle.",
+        ),
     ),
 )
 
