@@ -10,6 +10,7 @@ from typing import Any
 from patronage.errors import ModelError, OutputError
 from patronage.files import check_writable, written_whole
 from patronage.tracking.passwords import without_passwords
+from patronage.tracking.reachable import why_silent
 
 SQLITE = "sqlite:///"
 
@@ -99,8 +100,9 @@ class TrackingStore:
         Raises
         ------
         OutputError
-            If the folder of the database or that of the artifacts cannot be written.
+            If the folder of the database or that of the artifacts cannot be written, or no server answers.
         """
+        self._refuse_silent_server(OutputError)
         if (database := self._database()) is not None:
             check_writable(database.parent)
         if self.artifacts is not None:
@@ -116,6 +118,10 @@ class TrackingStore:
                 store = make(f"{SQLITE}{unfinished.absolute()}", self.artifacts or str(database.parent))
                 store.engine.dispose()
 
+    def _refuse_silent_server(self, kind: type[OutputError | ModelError]) -> None:
+        if why := why_silent(self.uri):
+            raise kind(f"The tracking server {self.address} does not answer: {why}. Start it, or set tracking.uri.")
+
     def _database(self) -> Path | None:
         return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
 
@@ -126,6 +132,8 @@ class TrackingStore:
             self.check_writable()
             if database is not None:
                 database.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self._refuse_silent_server(ModelError)
         if database is not None and not create and not database.exists():
             message = (
                 f"There is no tracking store at {database.absolute()}: no model was trained here yet. "
