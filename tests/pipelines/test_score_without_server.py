@@ -112,7 +112,7 @@ def test_scores_are_made_without_it_and_a_job_that_was_killed_goes_on_when_it_is
     job = started(place, address, "killed.parquet")
     _, complaints = job.communicate(timeout=300)
     assert job.returncode == 4, complaints
-    assert "The tracking store http://127.0.0.1" in complaints
+    assert "The tracking server http://127.0.0.1" in complaints
     assert "Traceback" not in complaints
     assert "search" not in complaints  # it is not asked again what it has instead
     assert len(list(work.glob("part-*.json"))) == finished >= 1
