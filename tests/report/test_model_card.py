@@ -108,7 +108,11 @@ def test_figures_that_are_undefined_are_dashes():
 def test_leaks_drivers_and_slices_are_shown_where_they_are():
     leaks = pd.DataFrame([("reason", "filled_for_one_side", 1.0, 90, "It is filled.")])
     leaks.columns = ["column", "kind", "figure", "n_rows", "words"]
-    drivers = pd.DataFrame({"group": ["recency"], "share": [0.5]})
+    drivers = pd.DataFrame({
+        "segment": ["all", "north"], "driver": ["silence", "spend"], "share": [0.5, 0.9], "strength": [0.75, 1.0],
+        "strength_low": [0.5, 1.0], "strength_high": [1.0, 1.0], "share_raising": [0.25, 0.5],
+        "leading_feature": ["days_since_last_purchase", "spend_90d"],
+    })  # fmt: skip
     slices = pd.DataFrame(
         [
             ("region", "north", 500, 200, 0.41, 0.4, "roc_auc", 0.8, 0.75, 0.85),
@@ -119,7 +123,8 @@ def test_leaks_drivers_and_slices_are_shown_where_they_are():
     )  # fmt: skip
     text = card_markdown(card(leaks=leaks, drivers=drivers, slices=slices)).replace("\u00a0", " ")
     assert "- reason (filled_for_one_side): It is filled." in text
-    assert "| recency | 0.5 |" in text
+    assert "| silence | 50.0 % | 0.75 (0.5 to 1) | 25.0 % | days_since_last_purchase |" in text
+    assert "spend_90d" not in text
     assert "| region | north | 500 | 200 | 41.0 % | 40.0 % | 0.8 (0.75 to 0.85) | — |" in text
     assert "| region | south | 12 | 3 | 30.0 % | 25.0 % | — | — |" in text
 

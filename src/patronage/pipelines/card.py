@@ -1,6 +1,5 @@
 """The model card of a training on a ledger: facts from the run, limits from the facts."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -141,14 +140,6 @@ def _training(bundle: Bundle, evaluated: Fit) -> dict[str, str]:
         "calibration": str(_calibration_kind(bundle.churn)),
         "value": f"{bundle.value.margin_rate:.0%} margin, discounted {bundle.value.discount_rate_yearly:.0%} a year",
     }
-
-
-def shown_drivers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """What moves the scores of everyone, as a card shows it."""
-    if "drivers" not in tables:
-        return None
-    everyone = tables["drivers"].query("segment == 'all'")
-    return everyone[["driver", "share", "strength", "strength_low", "strength_high", "leading_feature"]]
 
 
 def _calibration_kind(churn: Any) -> str:

@@ -17,7 +17,7 @@ from patronage.features.groups import available
 from patronage.ledger.opening import Ledger
 from patronage.ledger.tables import business_day
 from patronage.pipelines import console
-from patronage.pipelines.card import model_card, shown_drivers
+from patronage.pipelines.card import model_card
 from patronage.pipelines.comparison import Comparison, compared
 from patronage.pipelines.holdout_table import customer_groups, holdout_table, refuse_slices
 from patronage.pipelines.intervals import judged_intervals
@@ -98,7 +98,7 @@ def train(config: dict[str, Any]) -> None:
         **(choice.tables if choice else {}),
         **({"churn_stability": stability.table} if stability else {}),
     }
-    card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, shown_drivers(tables))
+    card = model_card(recipe, ledger, bundle, evaluated, holdout, evaluation, stability, tables.get("drivers"))
     with console.step(f"Record the run in {recipe.store.address}"):
         recorded = _record(recipe, started, ledger, bundle, figures, tables, holdout, choice, card, times)
     _show(recipe, recorded, evaluation, bundle)

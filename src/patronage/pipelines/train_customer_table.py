@@ -25,7 +25,6 @@ from patronage.ledger.customer_rows import CustomerTable
 from patronage.models.churn.candidate import ShippableCandidate
 from patronage.models.churn.columns import feature_columns
 from patronage.pipelines import console
-from patronage.pipelines.card import shown_drivers
 from patronage.pipelines.contract_times import contract_times, write_contract_times
 from patronage.pipelines.table_card import table_card
 from patronage.pipelines.table_features import inputs_of, learnable, panel_of
@@ -92,7 +91,7 @@ def train_customer_table(config: dict[str, Any]) -> None:
         "leaks": leaks,
         **_why(recipe, bundle, panel, groups, rng),
     }
-    card = table_card(recipe, table, bundle, found, judgement, leaks, shown_drivers(tables))
+    card = table_card(recipe, table, bundle, found, judgement, leaks, tables.get("drivers"))
     with console.step(f"Record the run in {recipe.store.address}"):
         recorded = _record(recipe, started, table, frame, bundle, tables, card, times)
     _show(recipe, recorded, judgement, bundle)

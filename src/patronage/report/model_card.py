@@ -21,6 +21,7 @@ from patronage.evaluation.verdict import metric_title, model_title, verdicts
 from patronage.files import written_whole
 from patronage.report.card_blocks import Block, Picture, html_block, html_page, markdown_block
 from patronage.report.charts import churn_calibration_chart
+from patronage.report.churn_tables import driver_table
 from patronage.report.readings import figure, interval, percent
 
 MARKDOWN, HTML = "model_card.md", "model_card.html"
@@ -64,7 +65,7 @@ class ModelCard:
     calibration : DataFrame, optional
         `schema.CHURN_CALIBRATION`; of several models the first is shown.
     drivers : DataFrame, optional
-        What moves the model's scores, the strongest first; every column is shown.
+        `schema.DRIVERS`.
     slices : DataFrame, optional
         `schema.CHURN_SLICES`.
     leaks : DataFrame, optional
@@ -178,8 +179,9 @@ def _blocks(card: ModelCard) -> list[Block]:
     if card.savings is not None and len(card.savings):
         blocks += [("heading", "What its decisions save"), ("text", savings_words(card.savings, card.level))]
         blocks.append(("table", _savings(card.savings)))
-    if card.drivers is not None and len(card.drivers):
-        blocks += [("heading", "What moves its scores"), ("table", _plain(card.drivers))]
+    if (drivers := driver_table(card.drivers)) is not None:
+        rows = [[driver, *cells] for driver, cells in drivers["rows"]]
+        blocks += [("heading", "What moves its scores"), ("table", (drivers["columns"], rows))]
     if card.slices is not None and len(card.slices):
         blocks += [("heading", "In parts of the customers"), ("text", _slices_words(card.level))]
         blocks.append(("table", _slices(card.slices)))
@@ -264,10 +266,3 @@ def _leak_blocks(leaks: pd.DataFrame | None) -> list[Block]:
         return [("text", "None was found among the features.")]
     return [("list", [f"{row['column']} ({row['kind']}): {row['words']}" for row in leaks.to_dict("records")])]
 
-
-def _plain(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    rows = [
-        [figure(float(value)) if isinstance(value, float) else str(value) for value in row]
-        for row in table.head(MOST_ROWS).itertuples(index=False)
-    ]
-    return [str(name).replace("_", " ") for name in table.columns], rows
