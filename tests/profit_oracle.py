@@ -8,7 +8,7 @@ COMPONENTS = (
     "gross_revenue", "refunds", "discounts", "cost_of_goods", "contact_cost", "order_cost", "return_cost",
     "spread_cost", "campaign_cost", "retention_contact_cost", "acquisition_cost",
 )  # fmt: skip
-COUNTS = ("orders", "order_lines", "returned_lines", "contacts", "assumed_lines")
+COUNTS = ("orders", "order_lines", "returned_lines", "contacts", "assumed_lines", "facts_without_cost")
 
 
 def exact(value):
@@ -34,8 +34,10 @@ def profit_by_hand(ledger, costs, periods):
     done = [*done_for_orders(ledger["transactions"], costs), *done_for_contacts(ledger.get("contacts", ()), costs)]
     for fact in done:
         book(fact["customer_id"], fact["day"], **{fact["count"]: fact["units"], fact["component"]: fact["cost"]})
+        book(fact["customer_id"], fact["day"], facts_without_cost=int(fact.get("unknown", False)))
     for campaign in ledger.get("campaigns", ()):
-        book(campaign["customer_id"], campaign["day"], campaign_cost=of_campaign(campaign, costs))
+        cost, unknown = of_campaign(campaign, costs)
+        book(campaign["customer_id"], campaign["day"], campaign_cost=cost, facts_without_cost=int(unknown))
     for customer, day, cost in acquisitions(ledger):
         book(customer, day, acquisition_cost=cost)
     for customer, name, cost in spread_by_hand(done, costs, periods):
@@ -113,15 +115,17 @@ def done_for_contacts(contacts, costs):
         rate = next((one for one in costs.contacts.values() if fits(one, channel, kind)), None)
         told = contact.get("duration_minutes")
         minutes = exact(told) if told is not None else exact(rate.minutes) if rate is not None else 0
-        cost = 0
+        cost, unknown = 0, False
         if contact.get("cost") is not None and costs.observed:
             cost = exact(contact["cost"])
         elif rate is not None:
             cost = exact(rate.cost) + exact(rate.minute) * minutes
+        else:
+            unknown = True
         keeps = kind in [one.lower() for one in costs.retention_kinds]
         yield {
             "customer_id": contact["customer_id"], "day": contact["day"], "units": 1, "minutes": minutes,
-            "channel": channel, "count": "contacts", "cost": cost, "drives": "contacts",
+            "channel": channel, "count": "contacts", "cost": cost, "drives": "contacts", "unknown": unknown,
             "component": "retention_contact_cost" if keeps else "contact_cost",
         }  # fmt: skip
 
@@ -133,9 +137,12 @@ def fits(rate, channel, kind):
 
 
 def of_campaign(campaign, costs):
+    """What it cost, and whether nobody knows."""
     if campaign.get("cost") is not None and costs.observed:
-        return exact(campaign["cost"])
-    return exact(costs.campaigns.get(campaign["action"], 0)) if campaign["treated"] == 1 else 0
+        return exact(campaign["cost"]), False
+    if campaign["treated"] != 1:
+        return 0, False
+    return exact(costs.campaigns.get(campaign["action"], 0)), campaign["action"] not in costs.campaigns
 
 
 def acquisitions(ledger):
@@ -173,6 +180,9 @@ def finished(row, costs):
     row["cost_to_serve"] = row["contact_cost"] + row["order_cost"] + row["return_cost"] + row["spread_cost"]
     row["retention_cost"] = row["campaign_cost"] + row["retention_contact_cost"]
     row["contribution"] = row["gross_margin"] - row["cost_to_serve"] - row["retention_cost"] - row["acquisition_cost"]
-    assumed = "revenue" if costs.margin_rate is None else f"assumed margin {100 * costs.margin_rate:g} %"
-    row["basis"] = assumed if row["assumed_lines"] else "costs known"
+    deducted = row["cost_to_serve"] + row["retention_cost"] + row["acquisition_cost"]
+    revenue = "revenue less costs" if deducted else "revenue"
+    assumed = revenue if costs.margin_rate is None else f"assumed margin {100 * costs.margin_rate:g} %"
+    lacking = ", some contacts or campaigns without" if row["facts_without_cost"] else ""
+    row["basis"] = (assumed if row["assumed_lines"] else "costs known") + lacking
     return row

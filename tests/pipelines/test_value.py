@@ -72,6 +72,8 @@ def test_contracts_need_no_model(patronage, tmp_path_factory):
     ("given", "code", "named"),
     [
         (["since=1998-12-31"], CONFIG, "since must lie before as_of"),
+        (["ages=1"], CONFIG, "ages"),
+        (["forecast={customers: [5], cost_per_customer: -1}"], CONFIG, "a cost of winning one"),
         (["futures=5"], CONFIG, "futures must be 20 or more"),
         (["periods=week"], CONFIG, "periods"),
         (["costs.margin_rate=1.5"], CONFIG, "costs.margin_rate"),

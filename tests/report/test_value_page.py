@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from patronage.ledger.tables import LedgerTables
-from patronage.report.value_charts import payback_chart, value_charts, waterfall_chart
+from patronage.report.readings import percent
+from patronage.report.value_charts import value_charts, waterfall_chart
 from patronage.report.value_page import write_value_page
 from patronage.report.value_readings import VALUE_READINGS
+from patronage.report.value_winning import payback_chart, value_of_channels_chart
 from patronage.value.activity_costs import activity_costs, named_costs
 from patronage.value.segments import named_rules
 from patronage.value.statement.statement import value_statement
@@ -53,8 +55,8 @@ def titles(chart):
 
 def test_charts_of_revenue_never_say_profit(bare):
     for stem, chart in value_charts(bare.tables, bare.basis.noun).items():
-        said = titles(chart).replace("profit taken", "")
-        assert "rofit" not in said, stem
+        assert "rofit" not in titles(chart), stem
+        assert "profit taken" not in chart.to_json(), stem
     assert "revenue" in titles(value_charts(bare.tables, "revenue")["cohorts"])
 
 
@@ -108,6 +110,7 @@ def test_the_bridge_finds_other_words_where_signs_turn():
     assert all(word in usual for word in ('"won"', '"won back"', '"profit taken"'))
     assert all(word in turned for word in ('"won at a loss"', '"back at a loss"', '"loss paid in"'))
     assert '"profit taken"' not in turned
+    assert '"revenue taken"' in waterfall_chart(steps_of(), "revenue less the cost of contacts").to_json()
     read = VALUE_READINGS["equity_bridge"]({"equity_waterfall": steps_of(acquisition=-20.0, realised_profit=10.0)}, "x")
     assert "customers took 20" in read
     assert "10 of expected losses were made" in read
@@ -129,8 +132,113 @@ def test_labels_of_bars_below_zero_stand_beneath_them():
 def test_the_payback_chart_names_every_channel_that_does_not_pay_back():
     names = [f"a rather long name of channel {at}" for at in range(8)]
     table = pd.DataFrame({"group": ["quick", *names], "payback_days": [30.0] + [None] * 8, "payback_days_low": 20.0,
-                          "payback_days_high": 50.0})  # fmt: skip
+                          "payback_days_high": 50.0, "cost_per_customer": 9.0})  # fmt: skip
     title = payback_chart(table).to_dict()["title"]
     assert title["text"] == "Payback by acquisition channel, with intervals"
     assert all(name in " ".join(title["subtitle"]) for name in names)
     assert max(map(len, title["subtitle"])) <= 90
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (
+            {"search": 0.0, "store": 0.0},
+            "On average customers of every channel pay back on the day of their first purchase.",
+        ),
+        (
+            {"search": 0.0, "store": 0.0, "web": 9.0},
+            "customers by search, store pay back first, on the day of their first",
+        ),
+        ({"search": 12.0, "store": 9.0}, "On average customers by store pay back first, after 9 days."),
+        ({"search": float("nan")}, "No channel pays back within the ages looked at."),
+    ],
+)
+def test_channels_that_pay_back_on_the_same_day_are_named_together(days, words):
+    won = pd.DataFrame({"by": "acquisition channel", "group": list(days), "payback_days": list(days.values()),
+                        "payback_days_low": 0.0, "payback_days_high": 0.0, "never_breaks_even": 0.25,
+                        "cost_per_customer": 9.0, "n_customers": 5, "cost_unknown": 0})  # fmt: skip
+    assert words in VALUE_READINGS["payback"]({"acquisition": won}, "profit")
+    drawn = payback_chart(won).to_dict()["layer"][1]["encoding"]["x"]["scale"]["domain"]
+    assert drawn == [0, 30]
+
+
+def channels_of(**changed):
+    """Three channels that pay back, one that does not within the ages looked at, and one whose cost is not known."""
+    nan = float("nan")
+    table = pd.DataFrame(
+        {
+            "by": "acquisition channel",
+            "group": ["search", "store", "web", "fair", "friends"],
+            "n_customers": [10, 20, 30, 40, 50],
+            "cost_unknown": [4, 0, 0, 0, 50],
+            "cost_per_customer": [8.0, 9.0, 3.0, 50.0, nan],
+            "realised_per_customer": [1.0, 9.0, 9.0, 9.0, 100.0],
+            "future_per_customer": [1.0, 4.0, 4.0, 4.0, 100.0],
+            "realised_where_cost_known": [11.0, 9.0, 9.0, 9.0, nan],
+            "future_where_cost_known": [6.0, 4.0, 4.0, 4.0, nan],
+            "value_created_per_customer": [9.0, 4.0, 10.0, -37.0, nan],
+            "never_breaks_even": [0.2, 0.3, 0.1, 0.9, nan],
+            "payback_days": [60.0, 200.0, 10.0, nan, nan],
+            "payback_days_low": [40.0, 90.0, 5.0, nan, nan],
+            "payback_days_high": [80.0, nan, 20.0, nan, nan],
+        }
+    )
+    return table.assign(**changed)
+
+
+def test_an_open_interval_of_payback_reaches_the_end_of_the_axis():
+    """That of store has no upper end; the largest of the others, 80 days, lies below its point, 200."""
+    drawn = payback_chart(channels_of())
+    rule = drawn.layer[0].data.set_index("group")
+    end = drawn.to_dict()["layer"][1]["encoding"]["x"]["scale"]["domain"][1]
+    assert rule["reach"].to_dict() == {"search": 80.0, "store": end, "web": 20.0}
+    assert end > 200
+    said = drawn.to_dict()["title"]["subtitle"]
+    assert "Not within the ages looked at: fair" in said
+    assert "Open intervals, whose upper end lies beyond the ages looked at: store" in said
+    assert "Cost of winning not known: friends" in said
+    closed = payback_chart(channels_of(payback_days_high=300.0)).to_dict()
+    assert closed["layer"][1]["encoding"]["x"]["scale"]["domain"] == [0, 300]
+    assert not any("Open" in line for line in closed["title"]["subtitle"])
+
+
+def test_channels_whose_cost_is_not_known_are_no_answer():
+    read = {stem: VALUE_READINGS[stem]({"acquisition": channels_of()}, "profit") for stem in ("payback", "ltv_to_cac")}
+    assert f"{percent(0.9)} of those by fair will never bring" in read["payback"]
+    assert "Not within the ages looked at: fair. It may take longer than was looked at by store." in read["payback"]
+    assert read["ltv_to_cac"].startswith("A customer by web brings 10 of profit more than it cost to win them, one by")
+    for said in read.values():
+        assert said.endswith("leaves out 54 of 150 customers, whose cost is not known, among them all by friends.")
+        assert "—" not in said
+    one = channels_of().query("group in ('web', 'friends')")
+    assert "one by" not in VALUE_READINGS["ltv_to_cac"]({"acquisition": one}, "profit")
+
+
+def test_bars_of_channels_are_of_customers_whose_cost_is_known():
+    drawn = value_of_channels_chart(channels_of(), "profit")
+    bars = drawn.layer[0].data.pivot(index="group", columns="what", values="value")
+    assert sorted(bars.index) == ["fair", "search", "store", "web"]
+    created = channels_of().set_index("group")["value_created_per_customer"].reindex(bars.index)
+    assert (bars["so far"] + bars["to come"] - bars["cost to win"]).to_dict() == created.to_dict()
+    said = drawn.to_dict()["title"]["subtitle"]
+    assert said == ["Without 54 of 150 customers whose cost is not known", "Cost of winning not known: friends"]
+
+
+LONG = "revenue less the cost of 33.3% of contacts, campaigns, acquisition and costs at the rates stated"
+
+
+def test_long_names_of_money_are_wrapped_in_titles(shop, tmp_path):
+    """A title is cut at the width of a chart and a bit; its lines of letters of 15 points have to fit."""
+    assert LONG in "".join(titles_whole(value_charts(shop.tables, LONG)["cohorts"]))
+    for chart in value_charts(shop.tables, LONG).values():
+        text = chart.to_dict()["title"]["text"]
+        assert max(map(len, [text] if isinstance(text, str) else text)) <= 84
+    charts = {"cohorts": value_charts(shop.tables, LONG)["cohorts"]}
+    write_value_page(shop.tables, charts, {}, [], (), LONG, tmp_path / "value.html")
+    assert f"Cumulative {LONG} by cohort" in (tmp_path / "value.html").read_text()
+
+
+def titles_whole(chart):
+    text = chart.to_dict()["title"]["text"]
+    return text if isinstance(text, str) else " ".join(text)

@@ -81,6 +81,36 @@ def test_a_campaign_of_the_same_day_won_nobody_who_had_bought():
     assert winning_campaign(bought("00:00:00", "00:00:00"), first).to_dict() == {"a": "call", "b": "call"}
 
 
+def test_midnight_is_that_of_the_zone_of_the_ledger():
+    """Days alone in Berlin: midnights of winter are 23:00, and of summer 22:00, of the day before in UTC."""
+    first = pd.Series(pd.to_datetime(["2024-01-10", "2024-06-10"]), index=["a", "b"], name="first_day")
+    facts = [("a", "2024-01-10 08:00:00", "call", 1), ("b", "2024-06-10 07:00:00", "call", 1)]
+    campaigns = reached(*facts)
+
+    def bought(*moments):
+        rows = {"customer_id": ["a", "b"], "timestamp": pd.to_datetime(moments), "amount": 10.0}
+        return replace(campaigns, transactions=ibis.memtable(pd.DataFrame(rows)))
+
+    days = bought("2024-01-09 23:00:00", "2024-06-09 22:00:00")
+    assert winning_campaign(days, first, "Europe/Berlin").to_dict() == {"a": "call", "b": "call"}
+    in_utc = bought("2024-01-10 00:00:00", "2024-06-10 00:00:00")
+    assert winning_campaign(in_utc, first, "Europe/Berlin").to_dict() == {"a": "call", "b": "call"}
+    times = bought("2024-01-09 23:00:00", "2024-06-09 22:30:00")
+    assert winning_campaign(times, first, "Europe/Berlin") is None
+    # In Cairo the 26th of April 2024 began at one, because clocks were put forward at midnight.
+    day = bought("2024-01-09 22:00:00", "2024-04-25 22:00:00")
+    on = first.where(first.index == "a", pd.Timestamp("2024-04-26"))
+    there = replace(day, campaigns=reached(facts[0], ("b", "2024-04-26 07:00:00", "call", 1)).campaigns)
+    assert winning_campaign(there, on, "Africa/Cairo").to_dict() == {"a": "call", "b": "call"}
+
+
+def test_of_campaigns_of_one_moment_the_last_by_alphabet_stands_for_them():
+    ledger = reached(
+        ("a", "2024-04-20", "poster", 1), ("a", "2024-04-20", "letter", 1), ("b", "2024-04-20", "letter", 1)
+    )
+    assert winning_campaign(ledger, FIRST).to_dict() == {"a": "poster", "b": "letter", "c": "none", "d": "none"}
+
+
 def test_what_the_source_names_comes_first_and_without_either_there_is_nothing():
     named = pd.DataFrame({"customer_id": ["a", "b"], "acquisition_campaign": ["spring", None]})
     ledger = replace(reached(("a", "2024-04-20", "letter", 1)), customers=ibis.memtable(named))

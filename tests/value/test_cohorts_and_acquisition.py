@@ -1,5 +1,6 @@
 """Cohort curves, payback and the acquisition table: by hand, against plain Python, and against a simulated future."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -194,12 +195,41 @@ def test_customers_without_a_known_cost_count_for_no_payback(world):
     assert table.loc["store", "cost_unknown"] == table.loc["store", "n_customers"] == (channel == "store").sum()
     same = [name for name in told if name != "break_even_day"]
     assert table.loc["search", same].to_dict() == pytest.approx(alone.loc["search", same].to_dict())
+    assert table.loc["search", "break_even_day"] == alone.loc["search", "break_even_day"]
     both = customers["realised_profit"] + customers["future_profit"]
+    # What is held against each other is of the same customers.
+    paid = table[table["cost_per_customer"].notna()]
+    worth = both[known].groupby(channel[known]).mean()
+    assert paid["lifetime_value_where_cost_known"].to_dict() == pytest.approx(worth.to_dict())
+    parts = paid["realised_where_cost_known"] + paid["future_where_cost_known"]
+    assert parts.to_numpy() == pytest.approx(paid["lifetime_value_where_cost_known"].to_numpy())
+    assert (parts / paid["cost_per_customer"]).to_numpy() == pytest.approx(paid["ltv_to_cac"].to_numpy())
+    assert (parts - paid["cost_per_customer"]).to_numpy() == pytest.approx(
+        paid["value_created_per_customer"].to_numpy()
+    )
+    assert table.loc["store", "lifetime_value_per_customer"] == pytest.approx(both[channel == "store"].mean())
+    assert np.isnan(table.loc["store", "lifetime_value_where_cost_known"])
     everyone = both[channel == "search"].mean()
     assert table.loc["search", "lifetime_value_per_customer"] == pytest.approx(everyone)
     nobody = acquisition_table(None, customers.assign(acquisition_cost=np.nan), channel, rng=np.random.default_rng(1))
     assert nobody["payback_days"].isna().all()
     assert nobody["marginal_return"].isna().all()
+
+
+def test_the_day_of_break_even_is_of_customers_whose_cost_is_known(world):
+    """Only those won latest have a cost, which the first day brings: they break even on their own mean first day."""
+    facts, model, ledger, _, _, as_of = world
+    first = pd.to_datetime(facts.frame["first_day"])
+    late = (first >= first.quantile(0.8)).to_numpy()
+    frame = facts.frame.assign(acquisition_cost=np.where(late, 0.0, np.nan))
+    everyone = pd.Series("all", index=frame.index)
+    flows = age_flows(profit_cells(ledger, as_of), model, frame[late], everyone[late], 3, rng=np.random.default_rng(0))
+    flows = replace(flows, at_once=np.abs(flows.at_once))
+    customers = asked(world, everyone, frame)
+    (row,) = acquisition_table(flows, customers, everyone, size=60, rng=np.random.default_rng(1)).to_dict("records")
+    assert row["payback_days"] == 0
+    assert row["break_even_day"] == first[late].mean().normalize()
+    assert (row["break_even_day"] - first.mean()).days > 100
 
 
 def test_the_acquisition_table_of_a_retailer(world):

@@ -137,6 +137,68 @@ def test_costs_that_nobody_knows_are_counted_and_said(shop):
     assert f"Of {lines:,} order lines {lines:,} cost what the rates say." in basis.sentences
 
 
+ALL_TIME = [Period("all", date.min, date(2100, 1, 1))]
+
+
+@pytest.mark.parametrize(
+    ("costs", "noun", "short"),
+    [
+        (
+            {"margin_rate": None},
+            "revenue less the cost of 50.0% of contacts, campaigns, 75.0% of acquisitions",
+            "{noun}, none of 50.0% of contacts, none of 25.0% of acquisitions",
+        ),
+        (
+            {"margin_rate": None, "orders": {"order": 1.5}, "contacts": {"any": {"cost": 2}}},
+            "revenue less the cost of contacts, campaigns, 75.0% of acquisitions and costs at the rates stated",
+            "{noun}, none of 25.0% of acquisitions, contacts by rates, order lines by rates",
+        ),
+        (
+            {"margin_rate": 0.3},
+            "profit (assumed margin 30 %)",
+            "assumed margin 30 %, none of 50.0% of contacts, none of 25.0% of acquisitions",
+        ),
+    ],
+)
+def test_gaps_in_costs_are_said_where_goods_are_not_known_either(costs, noun, short):
+    """Of four contacts two have no cost, of four customers one; the one campaign has."""
+    at = pd.Timestamp("2024-01-10")
+    who = list("abcd")
+    sold = pd.DataFrame({"customer_id": who, "timestamp": at, "amount": 10.0})
+    customers = pd.DataFrame({"customer_id": who, "acquired_at": at, "acquisition_cost": [1.0, 2.0, 3.0, None]})
+    contacts = pd.DataFrame({"customer_id": who, "timestamp": at, "channel": "call", "kind": "service",
+                             "cost": [1.0, None, 2.0, None]})  # fmt: skip
+    campaigns = pd.DataFrame({"customer_id": ["a", "b"], "timestamp": at, "action": "letter", "treated": [1, 0],
+                              "cost": [0.5, None]})  # fmt: skip
+    tables = LedgerTables(*map(ibis.memtable, (sold, customers, contacts, campaigns)))
+    profit = customer_profit(tables, activity_costs(costs), ALL_TIME)
+    basis = money_basis(profit)
+    assert (basis.noun, basis.short) == (noun, short.format(noun=noun))
+    assert "Of 4 acquisitions 1 have no cost, no rate fits them, and they cost nothing here." in basis.sentences
+    rows = profit.to_pandas().set_index("customer_id")
+    without = 0 if "contacts" in costs else 1
+    assert rows["facts_without_cost"].to_dict() == {"a": 0, "b": without, "c": 0, "d": without}
+    goods = "assumed margin 30 %" if costs["margin_rate"] else "revenue less costs"
+    assert rows.loc["a", "basis"] == goods
+    if without:
+        assert rows.loc["b", "basis"].endswith(", some contacts or campaigns without")
+
+
+def test_a_cost_of_a_purchase_makes_revenue_less():
+    sold = pd.DataFrame({"customer_id": ["a"], "timestamp": pd.Timestamp("2024-01-10"), "amount": 10.0})
+    for costs, stated, noun in (
+        ({}, False, "revenue"),
+        ({}, True, "revenue less costs at the rates stated"),
+        ({"orders": {"returned_line": 3}}, False, "revenue less costs at the rates stated"),
+        ({"pools": {"rent": {"cost": 9, "first_day": "2024-01-01", "last_day": "2024-02-01", "by": "orders"}}}, False,
+         "revenue less costs at the rates stated"),
+    ):  # fmt: skip
+        profit = customer_profit(
+            LedgerTables(ibis.memtable(sold)), activity_costs({"margin_rate": None, **costs}), ALL_TIME
+        )
+        assert money_basis(profit, stated).noun == noun
+
+
 def test_bridge_leaves_nothing_over_and_takes_the_profit_of_the_ledger(shop):
     _, drawn, statement = shop
     bridge = statement.tables["equity_bridge"]
@@ -169,17 +231,24 @@ def test_known_costs_are_called_profit_and_nothing_is_assumed(shop):
 
 
 @pytest.mark.parametrize(
-    ("margin_rate", "noun"), [(None, "revenue"), (0.3, "profit (assumed margin 30 %)")], ids=["revenue", "assumed"]
+    ("margin_rate", "cost", "noun"),
+    [
+        (None, 0.0, "revenue"),
+        (None, 2.0, "revenue less costs at the rates stated"),
+        (0.3, 0.0, "profit (assumed margin 30 %)"),
+    ],
+    ids=["revenue", "less costs", "assumed"],
 )
-def test_transactions_alone_are_enough_and_say_what_they_are(margin_rate, noun):
+def test_transactions_alone_are_enough_and_say_what_they_are(margin_rate, cost, noun):
     world, ledger, _ = retailer(300, 5)
     sold = ledger.transactions.select("customer_id", "timestamp", "amount")
-    terms = StatementTerms(world.observed_until, world.observed_until - timedelta(days=300), **SMALL)
+    since = world.observed_until - timedelta(days=300)
+    terms = StatementTerms(world.observed_until, since, cost_per_purchase=cost, **SMALL)
     costs = activity_costs({"margin_rate": margin_rate})
     statement = stated(LedgerTables(sold), costs, world.start, terms)
     assert statement.basis.noun == noun
     for name, table in statement.tables.items():
-        if "basis" in VALUE_TABLES[name].names and name != "cost_to_serve":
+        if "basis" in VALUE_TABLES[name].names and name not in ("cost_to_serve", "customer_profit"):
             assert set(table["basis"]) == {statement.basis.short}, name
     assert not {"contact_channels", "channel_shift", "sales_channels", "satisfaction_loyalty"} & set(statement.tables)
     revenue = float(sold.amount.sum().execute())
@@ -307,7 +376,7 @@ def test_priced_lines_of_the_ledger_written_by_hand():
         ({"every": "week"}, "every must be one of month, quarter, year"),
         ({"cohort": "day"}, "cohort must be one of"),
         ({"discount_rate_yearly": 10.0}, r"1,000 % a year; write 0.1 for 10 %"),
-        ({"ages": 0}, "ages must be 1 month or more"),
+        ({"ages": 1}, "ages must be 2 months or more"),
         ({"horizon_days": None, "discount_rate_yearly": 0.0}, "discount_rate_yearly must be above 0"),
     ],
 )

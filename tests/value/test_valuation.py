@@ -98,8 +98,9 @@ def test_the_mix_of_newcomers_counts(business):
 
 
 def test_forecasts_that_cannot_be_are_refused(business):
-    with pytest.raises(ConfigError, match="finite numbers of customers"):
-        AcquisitionForecast.of([-1], 3.0)
+    for customers, cost in (([-1], 3.0), ([1], -3.0), ([1, 2], [3.0, -0.5]), ([1], float("inf"))):
+        with pytest.raises(ConfigError, match="a cost of winning one and an error that are finite and 0 or above; got"):
+            AcquisitionForecast.of(customers, cost)
     with pytest.raises(ConfigError, match="one cost, or one for each"):
         AcquisitionForecast.of([1, 2], [3.0])
     frame, model = business

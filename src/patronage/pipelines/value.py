@@ -86,7 +86,7 @@ class Value(Settings):
     season: int | None
     renewal_days: float = Field(gt=0, lt=float("inf"))
     cohort: Literal["month", "quarter", "year"]
-    ages: int = Field(ge=1, le=120)
+    ages: int = Field(ge=2, le=120)
     futures: int = Field(ge=1, le=10_000)
     level: float = Field(gt=0, lt=1)
     clusters: bool
@@ -144,7 +144,9 @@ def value(config: dict[str, Any]) -> None:
         note_ledger(ledger, bundle, settings.as_of)
     if settings.since is not None:
         ledger.require_facts_until(settings.since, "since")
-    statement = value_statement(ledger.tables, costs, bundle, rules, ledger.span[0], terms, console.step)
+    statement = value_statement(
+        ledger.tables, costs, bundle, rules, ledger.span[0], terms, console.step, ledger.time_zone
+    )
     for note in statement.notes:
         console.note(note)
     facts = facts_of(statement, ledger.name, model)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from patronage.report.readings import figure, percent
-from patronage.report.value_page import in_money
+from patronage.report.value_money import in_money
 from patronage.value.statement.statement import ValueStatement
 
 

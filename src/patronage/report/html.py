@@ -57,7 +57,8 @@ def figure_of(stem: str, chart: AnyChart, reading: str) -> dict[str, Any]:
     """
     specification = chart.to_dict()
     title = specification.pop("title")
-    title = title if isinstance(title, str) else title["text"]
+    text = title if isinstance(title, str) else title["text"]
+    title = text if isinstance(text, str) else " ".join(text)
     specification["description"] = f"{title}. {reading}"
     return {"stem": stem, "title": title, "reading": reading, "specification": specification}
 

@@ -3,8 +3,7 @@
 Each is told what to call the money, "profit", "profit (assumed margin 30 %)" or "revenue", and says it on its axis.
 """
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import altair as alt
 import numpy as np
@@ -17,18 +16,15 @@ from patronage.report.charts import (
     NEUTRAL_COLOUR,
     PERCENT,
     UPRIGHT,
-    WIDTH,
     AnyChart,
-    theme,
 )
+from patronage.report.value_layers import CREATED, DESTROYED, PAID_OUT, layered, level
+from patronage.report.value_money import AXIS_LETTERS, in_money, lines_of
 from patronage.report.value_readings import MOST_LINES, latest_groups
-
-CREATED, DESTROYED, PAID_OUT = "#009e73", "#d55e00", "#e69f00"
-"""Value that was created, destroyed, and taken out as profit; told apart by all."""
+from patronage.report.value_winning import payback_chart, value_of_channels_chart
 
 KINDS = {"total": ACTUAL_COLOUR, "created": CREATED, "destroyed": DESTROYED, "paid out": PAID_OUT,
          "model": NEUTRAL_COLOUR}  # fmt: skip
-
 
 STEPS = {
     "opening": "opening", "acquisition": "won", "development": "developed", "retention": "kept or fading",
@@ -96,18 +92,18 @@ def whale_chart(curves: pd.DataFrame, futures: pd.DataFrame, money: str) -> alt.
     data = pd.concat(parts, ignore_index=True)
     views = data["view"].unique().tolist()
     x = alt.X("customer_share:Q", title="Share of customers, the best first", axis=PERCENT)
-    title = f"Cumulative share of the total {money}"
+    title = lines_of(f"Cumulative share of the total {money}", AXIS_LETTERS)
     lines = alt.Chart(data).mark_line(strokeWidth=2).encode(
         x=x,
         y=alt.Y("profit_share:Q", title=title, axis=PERCENT),
         color=_colours("view", views),
         strokeDash=alt.StrokeDash("view:N", title=None, scale=alt.Scale(domain=views, range=_dashes(len(views)))),
     )  # fmt: skip
-    layers = [_level(1.0), lines]
+    layers = [level(1.0), lines]
     if len(drawn):
         band = alt.Chart(drawn).mark_area(opacity=0.15, color=NEUTRAL_COLOUR)
         layers.insert(0, band.encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q"))
-    return _layered(layers, f"Whale curve: who earns the {money}")
+    return layered(layers, f"Whale curve: who earns the {money}")
 
 
 def whale_money_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
@@ -115,23 +111,25 @@ def whale_money_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
     views = curves["view"].unique().tolist()
     lines = alt.Chart(curves).mark_line(strokeWidth=2).encode(
         x=alt.X("customer_share:Q", title="Share of customers, the best first", axis=PERCENT),
-        y=alt.Y("profit:Q", title=f"Cumulative {money}", axis=alt.Axis(format="~s")),
+        y=alt.Y("profit:Q", title=lines_of(f"Cumulative {money}", AXIS_LETTERS), axis=alt.Axis(format="~s")),
         color=_colours("view", views),
     )  # fmt: skip
-    return _layered([_level(0.0), lines], f"Whale curve: who earns and who destroys {money} (the total is not above 0)")
+    return layered([level(0.0), lines], f"Whale curve: who earns and who destroys {money} (the total is not above 0)")
 
 
 def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
     """Draw the bridge of equity from its opening to its closing."""
     ends = steps[["begin", "end"]]
     words = STEPS | {step: turned for step, turned in TURNED.items() if _sign(steps, step) == SIGN_TURNED[step]}
+    words = {step: in_money(name, money) for step, name in words.items()}
     data = steps.assign(words=steps["step"].map(words), top=ends.max(axis=1), bottom=ends.min(axis=1))
     data["label"] = [_short(value) for value in data["value"]]
     order = list(words.values())
     x = alt.X("words:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelLimit=90))
+    title = lines_of(f"Customer equity: future {money}", AXIS_LETTERS)
     bars = alt.Chart(data).mark_bar(size=44).encode(
         x=x,
-        y=alt.Y("begin:Q", title=f"Customer equity: future {money}", axis=alt.Axis(format="~s")),
+        y=alt.Y("begin:Q", title=title, axis=alt.Axis(format="~s")),
         y2="end:Q",
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values()))),
     )  # fmt: skip
@@ -139,8 +137,8 @@ def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
     under = data["top"] <= 0
     above = alt.Chart(data[~under]).mark_text(dy=-8, fontSize=11).encode(x=x, y="top:Q", text="label:N")
     below = alt.Chart(data[under]).mark_text(dy=9, fontSize=11).encode(x=x, y="bottom:Q", text="label:N")
-    layers = [bars, *(labels for labels in (above, below) if len(labels.data)), _level(0.0)]
-    return _layered(layers, "Equity bridge: value created and destroyed")
+    layers = [bars, *(labels for labels in (above, below) if len(labels.data)), level(0.0)]
+    return layered(layers, "Equity bridge: value created and destroyed")
 
 
 def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
@@ -150,9 +148,9 @@ def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
         x=alt.X("age_days:Q", title="Age: days since the first purchase"),
         color=_colours("group", names),
     )
-    title = f"Cumulative {money} per customer"
+    title = lines_of(f"Cumulative {money} per customer", AXIS_LETTERS)
     layers = [
-        _level(0.0),
+        level(0.0),
         forecast.mark_area(opacity=0.08).encode(y=alt.Y("cumulative_low:Q", title=title), y2="cumulative_high:Q"),
         forecast.mark_line(strokeDash=[4, 3], strokeWidth=1.5).encode(y=alt.Y("cumulative_profit:Q", title=title)),
         alt.Chart(shown[shown["observed_share"] >= 0.5].dropna(subset=["cumulative_actual"]))
@@ -160,7 +158,7 @@ def cohort_chart(curves: pd.DataFrame, money: str) -> alt.LayerChart:
         .encode(x="age_days:Q", y=alt.Y("cumulative_profit:Q", title=title), color=_colours("group", names)),
     ]
     what = "cohort" if len(names) == curves["group"].nunique() else f"cohort, the {len(names)} latest"
-    return _layered(layers, f"Cumulative {money} by {what} (solid: mostly observed, dashed: forecast)")
+    return layered(layers, f"Cumulative {money} by {what} (solid: mostly observed, dashed: forecast)")
 
 
 def retention_chart(curves: pd.DataFrame) -> alt.LayerChart:
@@ -171,40 +169,7 @@ def retention_chart(curves: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(shown).encode(x=x, y=y, color=_colours("group", names))
     seen = alt.Chart(shown[shown["observed_share"] >= 0.5]).encode(x=x, y=y, color=_colours("group", names))
     layers = [base.mark_line(strokeDash=[4, 3], strokeWidth=1.5), seen.mark_line(strokeWidth=2.5)]
-    return _layered(layers, "Retention by cohort (solid: mostly observed, dashed: forecast)", height=300)
-
-
-def payback_chart(channels: pd.DataFrame) -> alt.LayerChart:
-    """Draw when customers of each channel have brought what it cost to win them."""
-    told = channels.dropna(subset=["payback_days"])
-    never = channels[channels["payback_days"].isna()]
-    base = alt.Chart(told).encode(y=alt.Y("group:N", title=None, sort="x"))
-    x = alt.X("payback_days:Q", title="Days from the first purchase until the mean customer has paid back")
-    layers = [
-        base.mark_rule(strokeWidth=2, color=NEUTRAL_COLOUR).encode(x=alt.X("payback_days_low:Q"), x2="reach:Q"),
-        base.mark_point(filled=True, size=90, opacity=1, color=MODEL_COLOUR).encode(x=x),
-    ]
-    layers[0].data = told.assign(reach=told["payback_days_high"].fillna(told["payback_days_high"].max()))
-    rest = textwrap.wrap(f"Not within the ages looked at: {', '.join(never['group'])}", 90) if len(never) else []
-    title = "Payback by acquisition channel, with intervals"
-    return _layered(layers, title, height=60 + 40 * len(channels), subtitle=rest)
-
-
-def value_of_channels_chart(channels: pd.DataFrame, money: str) -> alt.LayerChart:
-    """Draw what customers of each channel bring beside what it cost to win them."""
-    words = {"realised_per_customer": "so far", "future_per_customer": "to come", "cost_per_customer": "cost to win"}
-    data = channels[["group", *words]].rename(columns=words).melt("group", var_name="what", value_name="value")
-    bars = alt.Chart(data).mark_bar().encode(
-        x=alt.X("group:N", title=None, axis=UPRIGHT),
-        xOffset=alt.XOffset("what:N", sort=list(words.values())),
-        y=alt.Y("value:Q", title=f"{money.capitalize()} per customer"),
-        color=alt.Color(
-            "what:N",
-            title=None,
-            scale=alt.Scale(domain=list(words.values()), range=[ACTUAL_COLOUR, MODEL_COLOUR, DESTROYED]),
-        ),
-    )  # fmt: skip
-    return _layered([bars, _level(0.0)], "What customers bring and what it cost to win them, by channel", height=300)
+    return layered(layers, "Retention by cohort (solid: mostly observed, dashed: forecast)", height=300)
 
 
 def grid_chart(customers: pd.DataFrame, money: str) -> alt.LayerChart:
@@ -227,7 +192,9 @@ def grid_chart(customers: pd.DataFrame, money: str) -> alt.LayerChart:
     reach = float(np.abs(cells["at_risk"]).max()) or 1.0
     base = alt.Chart(cells).encode(
         x=alt.X("risk:O", sort=risk_names, title="Churn probability", axis=UPRIGHT),
-        y=alt.Y("value:O", sort=value_names[::-1], title=f"Rank by future {money}, the best on top"),
+        y=alt.Y(
+            "value:O", sort=value_names[::-1], title=lines_of(f"Rank by future {money}, the best on top", AXIS_LETTERS)
+        ),
     )
     colour = alt.Color(
         "at_risk:Q",
@@ -240,7 +207,7 @@ def grid_chart(customers: pd.DataFrame, money: str) -> alt.LayerChart:
         base.mark_text(dy=-7, fontSize=12).encode(text="label:N"),
         base.mark_text(dy=9, fontSize=10, color="#3e4c59").encode(text="second:N"),
     ]
-    return _layered(layers, "Value and risk: customers, and value at risk below (blue: worth keeping)", height=340)
+    return layered(layers, "Value and risk: customers, and value at risk below (blue: worth keeping)", height=340)
 
 
 def value_curve_chart(curves: pd.DataFrame, scheme: str) -> alt.LayerChart:
@@ -259,7 +226,7 @@ def value_curve_chart(curves: pd.DataFrame, scheme: str) -> alt.LayerChart:
         base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
         base.mark_point(filled=True, size=45, opacity=1).encode(x=x),
     ]
-    return _layered(layers, f"Value curves: what segments by {scheme} look for", height=60 + 34 * len(order))
+    return layered(layers, f"Value curves: what segments by {scheme} look for", height=60 + 34 * len(order))
 
 
 def satisfaction_chart(table: pd.DataFrame) -> alt.LayerChart:
@@ -273,7 +240,7 @@ def satisfaction_chart(table: pd.DataFrame) -> alt.LayerChart:
         base.mark_point(filled=True, size=70, opacity=1, color=MODEL_COLOUR).encode(y=y),
         base.mark_text(dy=12, fontSize=10, color=NEUTRAL_COLOUR).encode(y="churn_low:Q", text="label:N"),
     ]
-    return _layered(layers, "Satisfaction and loyalty: an association, not an effect", height=300)
+    return layered(layers, "Satisfaction and loyalty: an association, not an effect", height=300)
 
 
 def _colours(field: str, names: list[str]) -> alt.Color:
@@ -286,18 +253,8 @@ def _dashes(number: int) -> list[list[int]]:
     return [[[1, 0], [8, 3], [4, 2], [10, 3, 2, 3], [2, 2]][at % 5] for at in range(number)]
 
 
-def _level(value: float) -> alt.Chart:
-    rule: alt.Chart = alt.Chart(pd.DataFrame({"level": [value]})).mark_rule(color=NEUTRAL_COLOUR, strokeDash=[2, 3])
-    return rule.encode(y="level:Q")
-
-
 def _sign(steps: pd.DataFrame, step: str) -> int:
     return int(np.sign(steps.loc[steps["step"] == step, "value"]).sum())
-
-
-def _layered(layers: list[alt.Chart], title: str, height: int = 400, subtitle: Sequence[str] = ()) -> alt.LayerChart:
-    heading = alt.TitleParams(title, limit=WIDTH + 80, subtitle=list(subtitle) if subtitle else alt.Undefined)
-    return alt.LayerChart(layer=layers, width=WIDTH, height=height, title=heading, config=theme())
 
 
 def _short(value: float) -> str:

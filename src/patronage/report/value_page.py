@@ -9,6 +9,7 @@ import pandas as pd
 from patronage.report.charts import AnyChart
 from patronage.report.html import figure_of, write_page
 from patronage.report.readings import figure, percent
+from patronage.report.value_money import in_money
 from patronage.report.value_readings import VALUE_READINGS
 from patronage.schema.value_tables import VALUE_TABLES
 
@@ -25,9 +26,10 @@ PAGE_TABLES = {
     "The bridge by group": ("equity_bridge", ("by", "group", "n_customers", "opening", "acquisition", "development",
                                               "retention", "recovery", "loss", "realised_profit", "model_change",
                                               "closing")),
-    "Winning customers": ("acquisition", ("by", "group", "n_customers", "cost_per_customer",
-                                          "lifetime_value_per_customer", "ltv_to_cac", "never_breaks_even",
-                                          "payback_days", "payback_days_low", "payback_days_high")),
+    "Winning customers": ("acquisition", ("by", "group", "n_customers", "lifetime_value_per_customer", "cost_unknown",
+                                          "lifetime_value_where_cost_known", "cost_per_customer", "ltv_to_cac",
+                                          "never_breaks_even", "payback_days", "payback_days_low",
+                                          "payback_days_high")),
     "What segments look for": ("propositions", ("scheme", "segment", "product", "price", "service", "experience")),
     "What a shift of contacts would save": ("channel_shift", ("period", "segment", "dear", "cheap", "contacts_moved",
                                                               "cost_dear", "cost_cheap", "saving")),
@@ -97,34 +99,19 @@ def write_value_page(
     )
 
 
-def in_money(words: str, money: str) -> str:
-    """Words on profit, for money that may be revenue.
-
-    Examples
-    --------
-    >>> in_money("realised profit", "profit"), in_money("realised profit", "revenue less the cost of contacts")
-    ('realised profit', 'realised revenue')
-    >>> in_money("unprofitable customers", "revenue")
-    'customers below 0'
-    """
-    if not money.startswith("revenue"):
-        return words
-    if words.startswith("unprofitable"):
-        return f"{words.removeprefix('unprofitable')} below 0".strip()
-    return words.replace("profit", "revenue")
-
-
 def _shown(title: str, table: pd.DataFrame, name: str, columns: Sequence[str], money: str) -> dict[str, Any]:
     """The first rows of a table, written for people."""
     units = {column.name: (column.unit, column.type) for column in VALUE_TABLES[name].columns}
     if name in ("whale_shares", "customer_equity", "equity_bridge"):
         table = table[table["by"].isin(["", "rules", "acquisition channel", "value and risk"])]
+    if name == "acquisition":
+        table = table.sort_values("by", kind="stable")
     there = [column for column in columns if column in table]
     rows = [
         [_cell(row[column], *units[column]) for column in there] for row in table.head(SHOWN_ROWS).to_dict("records")
     ]
     numbers = [units[column][1] in ("double", "long") for column in there]
-    heads = [in_money(column.replace("_", " "), money) for column in there]
+    heads = [in_money(column.removeprefix("n_").replace("_", " "), money) for column in there]
     rest = len(table) - len(rows)
     where = f"{rest:,} more rows are in {name}.parquet." if rest else f"The same is in {name}.parquet."
     return {"title": title, "heads": heads, "numbers": numbers, "rows": rows, "where": where}

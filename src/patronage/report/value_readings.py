@@ -95,26 +95,55 @@ def _retention(tables: Tables, _money: str) -> str:
 def _payback(tables: Tables, _money: str) -> str:
     won = tables["acquisition"]
     won = won[won["by"] == "acquisition channel"]
-    told = won.dropna(subset=["payback_days"]).sort_values("payback_days")
-    never = won.sort_values("never_breaks_even").iloc[-1]
-    first = (
-        f"Customers by {told.iloc[0]['group']} pay back first, after {figure(told.iloc[0]['payback_days'])} days. "
-        if len(told)
-        else "No channel pays back within the ages looked at. "
-    )
+    known = won[won["cost_per_customer"].notna()]
+    told = known.dropna(subset=["payback_days"]).sort_values("payback_days")
+    never = known.sort_values("never_breaks_even").iloc[-1]
     return (
-        f"{first}Means hide single customers: {percent(never['never_breaks_even'])} of those by {never['group']} will "
-        "never bring what they cost."
+        f"{_first_to_pay_back(told, len(known))}{_beyond(told, known)} Means hide single customers: "
+        f"{percent(never['never_breaks_even'])} of those by {never['group']} will never bring what they cost."
+        f"{_cost_unknown(won)}"
     )
+
+
+def _beyond(told: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Channels that pay back later than was looked at, or may, in sentences; empty without any."""
+    late = known.loc[known["payback_days"].isna(), "group"]
+    maybe = told.loc[told["payback_days_high"].isna(), "group"]
+    text = f" Not within the ages looked at: {', '.join(late)}." if len(told) and len(late) else ""
+    return f"{text} It may take longer than was looked at by {', '.join(maybe)}." if len(maybe) else text
+
+
+def _cost_unknown(won: pd.DataFrame) -> str:
+    """How many customers have no known cost, and of which channels nobody has one; empty where all are known."""
+    unknown = int(won["cost_unknown"].sum())
+    if not unknown:
+        return ""
+    nobody = won.loc[won["cost_per_customer"].isna(), "group"]
+    text = f" This leaves out {unknown:,} of {won['n_customers'].sum():,} customers, whose cost is not known"
+    return f"{text}, among them all by {', '.join(nobody)}." if len(nobody) else f"{text}."
+
+
+def _first_to_pay_back(told: pd.DataFrame, n_channels: int) -> str:
+    """Who pays back first, of the channels whose cost is known."""
+    if told.empty:
+        return "No channel pays back within the ages looked at."
+    days = told.iloc[0]["payback_days"]
+    when = f"after {figure(days)} days" if days > 0 else "on the day of their first purchase"
+    first = told.loc[told["payback_days"] == days, "group"]
+    if len(first) == n_channels > 1:
+        return f"On average customers of every channel pay back {when}."
+    return f"On average customers by {', '.join(first)} pay back first, {when}."
 
 
 def _channels(tables: Tables, money: str) -> str:
     won = tables["acquisition"]
-    won = won[won["by"] == "acquisition channel"].sort_values("value_created_per_customer")
-    best, worst = won.iloc[-1], won.iloc[0]
+    won = won[won["by"] == "acquisition channel"]
+    told = won.dropna(subset=["value_created_per_customer"]).sort_values("value_created_per_customer")
+    best, worst = told.iloc[-1], told.iloc[0]
+    other = f", one by {worst['group']} {figure(worst['value_created_per_customer'])}" if len(told) > 1 else ""
     return (
         f"A customer by {best['group']} brings {figure(best['value_created_per_customer'])} of {money} more than it "
-        f"cost to win them, one by {worst['group']} {figure(worst['value_created_per_customer'])}."
+        f"cost to win them{other}.{_cost_unknown(won)}"
     )
 
 

@@ -34,9 +34,14 @@ CUSTOMER_PROFIT = TableSchema(
         ),
         Column("assumed_lines", "long", "lines", False, "Lines whose cost of goods is not known but assumed."),
         Column(
+            "facts_without_cost", "long", "facts", False,
+            "Contacts and campaigns that neither the ledger nor a rate gives a cost; they cost nothing here.",
+        ),
+        Column(
             "basis", "string", "", False,
             "\"costs known\", or, if any line's cost of goods is not: \"assumed margin 30 %\", or \"revenue\" where "
-            "none is assumed.",
+            "none is assumed (\"revenue less costs\" where others are deducted); with \", some contacts or campaigns "
+            "without\" where facts_without_cost is above 0.",
         ),
     ),
 )  # fmt: skip

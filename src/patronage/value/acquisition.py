@@ -155,7 +155,7 @@ def acquisition_table(
     all_of_them = np.ones(len(customers), dtype=bool)
     cost, value = mean(paid, known), mean(realised + future, known)
     first = pd.to_datetime(customers["first_day"])
-    began = first.groupby(code).mean().dt.normalize()
+    began = first[known].groupby(code[known]).mean().dt.normalize().reindex(range(len(names)))
     payback = np.full((3, len(names)), np.nan)
     if flows is not None:
         payback[:, told > 0] = _paybacks(flows, level, checked_size(size, level), checked_rng(rng))
@@ -169,6 +169,9 @@ def acquisition_table(
             "realised_per_customer": mean(realised, all_of_them),
             "future_per_customer": mean(future, all_of_them),
             "lifetime_value_per_customer": mean(realised + future, all_of_them),
+            "realised_where_cost_known": mean(realised, known),
+            "future_where_cost_known": mean(future, known),
+            "lifetime_value_where_cost_known": value,
             "value_created_per_customer": value - cost,
             "ltv_to_cac": np.divide(value, cost, out=np.full(len(names), np.nan), where=cost > 0),
             "never_breaks_even": mean(never, known),

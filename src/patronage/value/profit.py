@@ -26,7 +26,7 @@ from patronage.value.priced_facts import LINE_DIMENSIONS, acquisition_costs, cam
 
 KEYS = ("customer_id", "period")
 
-COUNTS = ("orders", "order_lines", "returned_lines", "contacts", "assumed_lines")
+COUNTS = ("orders", "order_lines", "returned_lines", "contacts", "assumed_lines", "facts_without_cost")
 MONEYS = (
     "gross_revenue", "refunds", "discounts", "cost_of_goods", "contact_cost", "order_cost", "return_cost",
     "spread_cost", "campaign_cost", "retention_contact_cost", "acquisition_cost",
@@ -156,17 +156,18 @@ class CustomerProfit:
                 contacts=_.count(),
                 contact_cost=_.cost.sum(where=_.activity == done.CONTACT),
                 retention_contact_cost=_.cost.sum(where=_.activity == done.RETENTION),
+                facts_without_cost=_.count(where=_.basis == done.NO_COST),
             )
         spread = done.spread(self.costs.pools, self.activities, self.periods)
         if spread is not None:
             rows = spread.filter(spread.period.notnull()).group_by(*KEYS).aggregate(spread_cost=_.cost.sum())
             yield _all_columns(rows, ("spread_cost",))
-        for facts, name in (
-            (campaign_costs(self.tables, self.costs), "campaign_cost"),
-            (acquisition_costs(self.tables), "acquisition_cost"),
-        ):
-            if facts is not None:
-                yield self._summed(facts, **{name: _.cost.sum()})
+        campaigns, won = campaign_costs(self.tables, self.costs), acquisition_costs(self.tables)
+        if campaigns is not None:
+            without = _.count(where=_.basis == done.NO_COST)
+            yield self._summed(campaigns, campaign_cost=_.cost.sum(), facts_without_cost=without)
+        if won is not None:
+            yield self._summed(won, acquisition_cost=_.cost.sum())
 
     def _summed(self, facts: Any, **sums: Any) -> Any:
         rows = facts.mutate(period=period_of(facts.day, self.periods))
@@ -232,11 +233,18 @@ def _finished(parts: Any, costs: ActivityCosts) -> Any:
         net_revenue=_.gross_revenue - _.refunds,
         cost_to_serve=_.contact_cost + _.order_cost + _.return_cost + _.spread_cost,
         retention_cost=_.campaign_cost + _.retention_contact_cost,
-        basis=ibis.cases((_.assumed_lines == 0, "costs known"), else_=margin or "revenue"),
     )
     finished = finished.mutate(gross_margin=_.net_revenue - _.cost_of_goods)
     finished = finished.mutate(contribution=_.gross_margin - _.cost_to_serve - _.retention_cost - _.acquisition_cost)
-    return finished.select(*CUSTOMER_PROFIT.names)
+    deducted = finished.cost_to_serve + finished.retention_cost + finished.acquisition_cost
+    goods = ibis.cases(
+        (finished.assumed_lines == 0, "costs known"),
+        (ibis.literal(margin is not None), margin or ""),
+        (deducted == 0, "revenue"),
+        else_="revenue less costs",
+    )
+    lacking = ibis.ifelse(finished.facts_without_cost > 0, ", some contacts or campaigns without", "")
+    return finished.mutate(basis=goods + lacking).select(*CUSTOMER_PROFIT.names)
 
 
 def _as_activity(spread: Any) -> Any:

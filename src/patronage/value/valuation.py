@@ -76,7 +76,7 @@ class AcquisitionForecast:
         Raises
         ------
         ConfigError
-            If numbers are negative, costs of another length, or the error is negative.
+            If numbers, costs or the error are negative or not finite, or costs of another length.
         """
         number = np.asarray(customers, dtype=np.float64)
         periods = Periods.of(len(number)) if period_days is None else Periods.of(len(number), period_days)
@@ -84,10 +84,10 @@ class AcquisitionForecast:
         if number.ndim != 1 or cost.shape not in {(), number.shape}:
             message = f"The forecast needs one cost, or one for each of {len(number)} periods; got {cost.shape}."
             raise ConfigError(message)
-        bad = not (np.isfinite(number).all() and (number >= 0).all() and np.isfinite(cost).all())
-        if bad or not 0 <= relative_error < np.inf:
+        good = all(np.isfinite(part).all() and (part >= 0).all() for part in (number, cost))
+        if not good or not 0 <= relative_error < np.inf:
             message = (
-                "The forecast needs finite numbers of customers and an error of 0 and above, and finite costs; got "
+                "The forecast needs customers, a cost of winning one and an error that are finite and 0 or above; got "
                 f"customers {number.tolist()}, cost {cost.tolist()}, relative_error {relative_error}."
             )
             raise ConfigError(message)

@@ -66,6 +66,7 @@ def value_statement(
     first_day: date,
     terms: StatementTerms,
     step: Told,
+    time_zone: str = "UTC",
 ) -> ValueStatement:
     """Make all tables of value.
 
@@ -82,6 +83,8 @@ def value_statement(
     terms : StatementTerms
     step : callable
         Given the title of each step, a context manager that lasts as long as it.
+    time_zone : str
+        Of the ledger, in which days are cut.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def value_statement(
     """
     with step(f"Sum up the past by {terms.every}"):
         past = past_of(tables, costs, first_day, terms)
-        basis = money_basis(past.profit)
+        basis = money_basis(past.profit, terms.cost_per_purchase > 0 or (terms.retention_cost_yearly or 0) > 0)
         found = past.tables()
     with step("Foretell the profit of every customer"):
         bundled = None if bundle is None else Bundled.of(bundle)
@@ -99,7 +102,8 @@ def value_statement(
             known = known_on(tables, costs, terms.as_of, bundled)
             future = future_of(tables, costs, known, bundled, terms)
     with step("Tell customers apart"):
-        groups = groups_of(future, rules, terms, winning_campaign(tables, future.known.frame["first_day"]))
+        won_by = winning_campaign(tables, future.known.frame["first_day"], time_zone)
+        groups = groups_of(future, rules, terms, won_by)
         found |= groups.tables(future, terms)
         found |= whale_tables(past, future, terms.level)
         within = whale_shares_of_groups(past, future, groups.labels)

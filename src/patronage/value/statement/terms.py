@@ -16,6 +16,9 @@ MOST_DISCOUNT = 1.0
 MOST_WAVES = 6
 """More waves a year would follow single months."""
 
+LEAST_AGES = 2
+"""Retention is told from the second month of age on."""
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -60,7 +63,7 @@ class StatementTerms:
         Waves a year of the season in purchases, which the purchase model is fitted again with; None for no season.
     cohort : {"month", "quarter", "year"}
     ages : int
-        Months of age that cohort curves and payback go to.
+        Months of age that cohort curves and payback go to, 2 or more.
     futures : int
         Drawn futures that intervals rest on.
     level : float
@@ -112,8 +115,8 @@ class StatementTerms:
             problems.append(f"season must be null or 1 to {MOST_WAVES} waves a year; got {self.season}")
         if not 0 < self.renewal_days < float("inf"):
             problems.append(f"renewal_days must be above 0; got {self.renewal_days}")
-        if self.ages < 1:
-            problems.append(f"ages must be 1 month or more; got {self.ages}")
+        if self.ages < LEAST_AGES:
+            problems.append(f"ages must be {LEAST_AGES} months or more, or there is no retention; got {self.ages}")
         least = 2 / (1 - self.level)
         if self.futures < least - 1e-9:
             problems.append(f"futures must be {least:.0f} or more for intervals of {self.level:g}; got {self.futures}")

@@ -18,7 +18,7 @@ NO_CAMPAIGN = "none"
 """Name of the group of customers whom no campaign reached in that time."""
 
 
-def winning_campaign(tables: LedgerTables, first_day: pd.Series) -> pd.Series | None:
+def winning_campaign(tables: LedgerTables, first_day: pd.Series, time_zone: str = "UTC") -> pd.Series | None:
     """The campaign that won each customer.
 
     Parameters
@@ -28,14 +28,17 @@ def winning_campaign(tables: LedgerTables, first_day: pd.Series) -> pd.Series | 
         before they bought.
     first_day : Series
         Day of the first purchase, by customer_id.
+    time_zone : str
+        Of the ledger: purchases that are all at midnight there, or in UTC, have no time of day.
 
     Returns
     -------
     Series of str, or None
         By customer_id: the attribute ("unknown" where it is missing), or the action of the last campaign within
         `WINDOW_DAYS` before the first purchase by which the customer was treated ("none" without one). Of campaigns of
-        the same day those after the purchase do not count, unless the ledger tells no time of day. None where the
-        ledger tells neither: to be reached last is no proof of having been won by it, but it is what is known.
+        the same day those after the purchase do not count, unless purchases have no time of day. Nothing tells which of
+        campaigns of the same moment came last: the last by alphabet stands for them, so that results repeat. None where
+        the ledger tells neither: to be reached last is no proof of having been won by it, but it is what is known.
     """
     if tables.customers is not None and COLUMN in tables.customers.columns:
         told = tables.customers.select("customer_id", COLUMN).execute().set_index("customer_id")[COLUMN]
@@ -53,7 +56,7 @@ def winning_campaign(tables: LedgerTables, first_day: pd.Series) -> pd.Series | 
         before.reached_on > (before.first_day - ibis.interval(days=WINDOW_DAYS)).cast("date"),
     )
     rows: pd.DataFrame = before.select("customer_id", "action", "reached_at", "first_day", "reached_on").execute()
-    rows = rows[_had_not_bought(tables, rows)]
+    rows = rows[_had_not_bought(tables, rows, time_zone)]
     if rows.empty:
         return None
     last = rows.sort_values(["customer_id", "reached_at", "action"]).groupby("customer_id")["action"].last()
@@ -61,14 +64,24 @@ def winning_campaign(tables: LedgerTables, first_day: pd.Series) -> pd.Series | 
     return named.where(named.notna(), NO_CAMPAIGN).astype("str")
 
 
-def _had_not_bought(tables: LedgerTables, rows: pd.DataFrame) -> NDArray[np.bool_]:
+def _had_not_bought(tables: LedgerTables, rows: pd.DataFrame, time_zone: str) -> NDArray[np.bool_]:
     """Whether each campaign came before the purchase, if it is of the same day and purchases have a time of day."""
     same_day = pd.to_datetime(rows["reached_on"]) == pd.to_datetime(rows["first_day"])
     bought = tables.transactions.filter(tables.transactions.amount >= 0)
     earliest = bought.group_by("customer_id").aggregate(first_at=bought.timestamp.min()).execute()
     first_at = pd.to_datetime(earliest.set_index("customer_id")["first_at"])
-    if first_at.dt.time.nunique() < 2:
+    if _at_midnight(first_at, time_zone) or _at_midnight(first_at, "UTC"):
         return np.ones(len(rows), dtype=bool)
     at = first_at.reindex(rows["customer_id"]).to_numpy()
     later: NDArray[np.bool_] = pd.to_datetime(rows["reached_at"]).to_numpy() > at
     return ~(same_day.to_numpy(dtype=bool) & later)
+
+
+def _at_midnight(moments: pd.Series, time_zone: str) -> bool:
+    """Whether all moments, in UTC, begin a day of the time zone, which summer time may move by an hour."""
+    local = moments.dt.tz_localize("UTC").dt.tz_convert(time_zone)
+    # Where clocks change at midnight, a day begins at one.
+    begins = (
+        local.dt.tz_localize(None).dt.normalize().dt.tz_localize(time_zone, ambiguous=True, nonexistent="shift_forward")
+    )
+    return bool((local == begins).all())
