@@ -189,13 +189,13 @@ def pattern_in_words(shares: dict[str, float]) -> str:
     steepness = np.searchsorted(USUAL_TOP, shares["top_share"])
     verdict = ("flatter than the usual pattern", "the usual pattern", "steeper than the usual pattern")[steepness]
     return (
-        f"The best 20 % of customers earn {top} of the profit (usually 150 to 300 %), the middle 70 % {middle} "
-        f"(usually about 0 %), the last 10 % {last} (usually -200 to -50 %): {verdict}."
+        f"The best 20 % of customers earn {top} of the profit (usually 150 to 300 %), the middle 70 % earn {middle} "
+        f"(usually about 0 %), the last 10 % {last} (usually −200 to −50 %): {verdict}."
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f} %".replace("-", "−")
 
 
 def cumulative(values: FloatArray) -> FloatArray:
