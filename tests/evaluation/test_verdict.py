@@ -80,6 +80,8 @@ def test_each_rival_is_named_for_what_it_does_best():
         ("log_loss", -0.02, -0.01, "better"), ("log_loss", 0.01, 0.02, "worse"), ("lift_5", 0.1, 0.2, "better"),
         ("total_error", -0.2, -0.1, "better"), ("brier", 0.0, 0.1, "unclear"), ("mean_predicted", 0.1, 0.2, "unclear"),
         ("roc_auc", float("nan"), float("nan"), "unclear"),
+        # What two sums of the same numbers in another order are apart.
+        ("log_loss", -1.4e-15, -1.1e-15, "unclear"), ("roc_auc", 1e-16, 1e-16, "unclear"),
     ],
 )  # fmt: skip
 def test_an_interval_speaks_for_the_model_or_not_at_all(metric, low, high, verdict):
@@ -93,6 +95,9 @@ def test_words_of_a_difference_never_claim_what_cannot_be_seen():
     assert (
         difference_in_words("mae", 2.1, 1.7, 2.4, 0.9)
         == "mean absolute error worse by 2.100 (90 % interval 1.700 to 2.400)"
+    )
+    assert difference_in_words("log_loss", -1.3e-15, -1.4e-15, -1.1e-15) == (
+        "log loss: no difference can be seen (95 % interval of it 0.000 to 0.000)"
     )
     assert "no difference can be seen" in difference_in_words("roc_auc", 0.01, -0.01, 0.03)
     assert "no interval" in difference_in_words("roc_auc", 0.1, float("nan"), float("nan"))

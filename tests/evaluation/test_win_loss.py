@@ -62,7 +62,7 @@ def test_interval_of_numbers_is_delongs():
     found = row(win_loss(frame), "x")
     areas = delong(frame["churned"], {"x": frame["x"]}).intervals().iloc[0]
     assert found["effect"] == pytest.approx(2 * roc_auc_score(frame["churned"], frame["x"]) - 1)
-    # DeLong divides by n - 1 where the influences divide by n.
+    # DeLong divides by n - 1 where the influences divide by n; score intervals are a little shorter.
     assert found["effect_high"] - found["effect_low"] == pytest.approx(2 * (areas["high"] - areas["low"]), rel=0.01)
 
 
@@ -86,6 +86,55 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
                       basic["effect_low"] <= true_share <= basic["effect_high"])  # fmt: skip
     # Four standard errors of a share of 120 around 95 %.
     assert (np.abs(held.mean(axis=0) - 0.95) < 0.08).all()
+
+
+@pytest.mark.parametrize(
+    ("have", "of", "other_have", "other_of", "low", "high"),
+    [
+        (56, 70, 48, 80, 0.0524, 0.3339), (9, 10, 3, 10, 0.1705, 0.8090), (6, 7, 2, 7, 0.0582, 0.8062),
+        (5, 56, 0, 29, -0.0381, 0.1926), (10, 10, 0, 20, 0.6791, 1.0), (10, 10, 0, 10, 0.6075, 1.0),
+    ],
+)  # fmt: skip
+def test_intervals_of_shares_are_newcombes(have, of, other_have, other_of, low, high):
+    """Newcombe (1998), Statistics in Medicine 17(8), table II, method 10."""
+    churned = np.r_[np.ones(of), np.zeros(other_of)]
+    plan = ["a"] * have + ["b"] * (of - have) + ["a"] * other_have + ["b"] * (other_of - other_have)
+    found = row(win_loss(pd.DataFrame({"churned": churned, "plan": plan})), "plan", "a")
+    assert (found["effect_low"], found["effect_high"]) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_perfect_separation_of_a_few_is_not_sure():
+    """Feng and Cliff (2004): at a delta of 1 the lower end is (n - z^2) / (n + z^2) of the smaller group."""
+    frame = pd.DataFrame({"churned": [1, 1, 0, 0, 0], "x": [5, 6, 1, 2, 3]})
+    found, square = row(win_loss(frame), "x"), stats.norm.ppf(0.975) ** 2
+    assert (found["effect"], found["effect_high"]) == (1.0, 1.0)
+    assert found["effect_low"] == pytest.approx((2 - square) / (2 + square))
+    turned = row(win_loss(frame.assign(x=-frame["x"])), "x")
+    assert (turned["effect_low"], turned["effect_high"]) == pytest.approx((-1.0, -found["effect_low"]))
+    # The same customers told of three times are no more customers.
+    again = win_loss(frame.loc[frame.index.repeat(3)], customers=np.repeat(range(5), 3))
+    assert row(again, "x")["effect_low"] == pytest.approx(found["effect_low"])
+
+
+def test_intervals_of_few_customers_far_apart_hold_the_truth():
+    """Ten and ten, 2.5 standard deviations apart: half of the samples are told apart without an error, or nearly."""
+    truth, rng, held = 2 * stats.norm.cdf(2.5 / np.sqrt(2)) - 1, np.random.default_rng(3), []
+    churned = np.repeat([1, 0], 10)
+    for _ in range(200):
+        found = row(win_loss(pd.DataFrame({"churned": churned, "x": rng.normal(2.5 * churned)})), "x")
+        held.append(found["effect_low"] <= truth <= found["effect_high"])
+    assert np.mean(held) > 0.92
+
+
+def test_the_order_of_rows_does_not_matter():
+    """Twelve cities of as many customers each: the first ten in the alphabet are told."""
+    cities = [f"c{number:02}" for number in range(12)] * 2
+    frame = pd.DataFrame({"churned": [1] * 12 + [0] * 12, "city": cities})
+    table = win_loss(frame)
+    assert sorted(table["value"]) == cities[:MOST_VALUES]
+    for seed in range(5):
+        shuffled = win_loss(frame.sample(frac=1, random_state=seed, ignore_index=True))
+        pd.testing.assert_frame_equal(shuffled, table)
 
 
 def test_rows_of_the_same_customer_are_not_taken_for_several():
@@ -115,7 +164,9 @@ def test_frequent_values_are_told_and_empty_columns_are_not():
     assert (table["feature"] == "city").sum() == MOST_VALUES
     assert set(table["feature"]) == {"city", "constant"}
     constant = row(table, "constant")
-    assert (constant["effect"], constant["effect_low"], constant["effect_high"]) == (0, 0, 0)
+    # What all of them have separates nothing, and a few more customers might lack it.
+    assert constant["effect"] == 0
+    assert -0.01 < constant["effect_low"] < 0 < constant["effect_high"] < 0.01
     assert np.isnan(constant["standardised_difference"])
 
 

@@ -58,6 +58,18 @@ def bundle_folder(run):
 
 
 @pytest.mark.slow
+def test_odd_rows_at_the_begin_of_a_table_are_not_told_to_be_unlike_it(tmp_path, patronage):
+    """Each stored model has rows of the training as its example, and scores them once."""
+    frame, _ = simulated()
+    frame = frame.assign(price=frame["price"].astype(str))
+    frame.loc[:20, "price"] = "unknown price"
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    process = patronage(tmp_path, "train", *CLEAN, *QUICK, "evaluation.replicates=10", "evaluation.drivers=false")
+    assert process.returncode == 0, process.stderr
+    assert "unlike the training" not in process.stdout + process.stderr
+
+
+@pytest.mark.slow
 class TestFromFirstToLast:
     def test_the_leak_is_named_recorded_and_left_out(self, run, bundle_folder):
         output = run[3]["train"].stdout

@@ -19,6 +19,8 @@ def test_reasons_are_in_the_file(patronage, tmp_path):
     first = table.select(["reason_1", "reason_1_effect"]).to_pandas().dropna()
     assert len(first) > 10_000
     assert (first["reason_1_effect"] > 0).all()
+    texts = table.select(["reason_1", "reason_2", "reason_3"]).to_pandas()
+    assert (texts.nunique(axis=1) == texts.notna().sum(axis=1)).all()
     assert first["reason_1"].str.fullmatch(r"no order for [\d,]+ days, usually every [\d,]+").any()
 
 

@@ -12,7 +12,10 @@ from patronage.runtime.bundle import read_bundle
 from patronage.runtime.calibration import Calibration
 from patronage.runtime.churn_logistic import LogisticChurnModel, NumberTerm
 from patronage.runtime.contributions import Explainer
-from patronage.runtime.reasons import ReasonTeller, generic_wording, reasons, topic_of, usual_values
+from patronage.runtime.reason_topics import topic_of
+from patronage.runtime.reasons import ReasonTeller, generic_wording, reasons, usual_values
+from patronage.runtime.wordings import WORDINGS
+from patronage.schema import PURCHASE_OUTPUTS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bundle_format_1" / "bundle"
 NAN = float("nan")
@@ -71,6 +74,61 @@ def test_features_of_a_topic_are_summed_and_the_one_that_pushes_most_is_told():
         [("one open complaint", 0.25), ("1 contact in 30 days, up from 0.5", 0.1)],
         [("9 contacts so far", -0.4), ("one open complaint", 0.25)],
     ]
+
+
+ONE_ORDER = {"days_since_last_purchase": [545], "purchase_span_days": [0], "gap_days_mean": [NAN],
+             "gap_days_std": [NAN], "purchase_days": [1], "purchase_age_share": [1]}  # fmt: skip
+
+
+def test_what_many_features_say_of_the_same_customer_is_told_once_with_the_sum():
+    """Without a second order the span, the gaps, their spread and the age of the orders say the same."""
+    slopes = {"days_since_last_purchase": 0.001, "purchase_span_days": 0.01, "gap_days_mean": 0.01,
+              "gap_days_std": 0.01, "purchase_age_share": 0.3}  # fmt: skip
+    # Missing gaps and spreads add 0.5 each, a span of nothing 0.0, and an age of one 0.3.
+    assert told(slopes, ONE_ORDER) == [[("no second order yet", 1.3), ("last order 545 days ago", 0.545)]]
+    # What the topic of orders holds by itself says the same, and is part of the sum.
+    assert told(slopes | {"purchase_days": -1.0}, ONE_ORDER) == [
+        [("last order 545 days ago", 0.545), ("no second order yet", 0.3)]
+    ]
+    assert told(slopes, ONE_ORDER, n_reasons=1) == [[("no second order yet", 1.3)]]
+
+
+def test_with_a_second_order_a_missing_spread_says_something_of_its_own():
+    slopes = {"purchase_span_days": 0.01, "gap_days_mean": 0.01, "gap_days_std": 0.01, "days_since_last_purchase": 0.1}
+    two = {name: [value] for name, value in
+           {"days_since_last_purchase": 5, "purchase_span_days": 30, "gap_days_mean": 30, "gap_days_std": NAN,
+            "purchase_days": 2}.items()}  # fmt: skip
+    assert told(slopes, two) == [
+        # 30 * 0.01 + 0.5: rhythm is the mean gap and its spread.
+        [("fewer than three orders yet", 0.8), ("last order 5 days ago, once 30 between two orders", 0.5),
+         ("30 days from first to last order", 0.3)]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order_days", [0, 1, 2, 3])
+def test_no_customer_is_told_the_same_twice(order_days):
+    """Every feature that has words, with effects at random: 400 customers each, young and old; all reasons of each."""
+    rng = np.random.default_rng(order_days)
+    names = [name for name in WORDINGS if name not in PURCHASE_OUTPUTS]
+    rows = {name: rng.integers(0, 5, 400).astype(float) for name in names}
+    rows["tenure_days"] = rng.integers(0, 900, 400).astype(float)
+    rows["purchase_days"][:], rows["purchase_trend_90d"] = order_days, rows["purchase_days_90d"]
+    rows["spend_trend_90d"] = rows["spend_90d"]
+    few = ["gap_days_std", "gap_variation"] if order_days == 2 else [
+        name for name in names if "gap" in name or "repeat" in name
+    ]  # fmt: skip
+    if order_days < 3:
+        rows |= {name: np.full(400, NAN) for name in few}
+    if order_days < 2:
+        rows["purchase_span_days"][:] = 0
+        rows["purchase_age_share"][:] = 1
+    if not order_days:
+        rows |= {name: np.full(400, NAN) for name in ("purchase_days", "purchase_span_days", "purchase_age_share")}
+    for seed in range(5):
+        slopes = dict(zip(names, np.random.default_rng(seed).normal(0, 1, len(names)), strict=True))
+        for customer in told(slopes, rows, n_reasons=len(names)):
+            texts = [text for text, _ in customer]
+            assert len(set(texts)) == len(texts)
 
 
 def test_directions():
@@ -165,12 +223,12 @@ def golden_rows(n, seed=0):
 def test_effects_of_all_topics_sum_to_the_margin_that_was_scored():
     bundle, rows = golden_rows(500)
     teller = ReasonTeller.of_bundle(bundle)
-    found = teller.tell(rows, n_reasons=len(teller.members))
+    found = teller.tell(rows, n_reasons=len(teller.topics.names))
     margin = bundle.churn.margin(rows)
     assert np.abs(found.margin - margin).max() < 1e-5
     effects = np.nansum(np.array(found.effect), axis=0) + teller.explainer.bias
     # What is no reason is left out: less than a hundredth each.
-    assert np.abs(effects - margin).max() < 0.01 * len(teller.members)
+    assert np.abs(effects - margin).max() < 0.01 * len(teller.topics.names)
     strengths = np.abs(np.nan_to_num(np.array(found.effect)))
     assert (np.diff(strengths, axis=0) <= 0).all()
 

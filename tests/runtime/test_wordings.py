@@ -42,7 +42,7 @@ def both(phrase: Phrase) -> tuple[str, str]:
 @pytest.mark.parametrize("value", [0.0, 1.0, 2.0, 1234.0])
 def test_all_words_can_be_said_alone_and_with_what_they_read(value):
     for name, wording in WORDINGS.items():
-        old = [[0.0], [1.0]] if wording.compares else [[]]
+        old = [[0.0], [1.0]] if wording.compares or wording.of_gaps else [[]]
         phrases = [wording.say(value, *[read] * len(wording.reads), *last) for read in (NAN, 5.0) for last in old]
         for text in {text for phrase in [*phrases, wording.missing or "none"] for text in both(phrase)}:
             assert text, name
@@ -53,8 +53,16 @@ def test_all_words_can_be_said_alone_and_with_what_they_read(value):
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        ("days_since_last_purchase", (1, NAN), "last order 1 day ago"),
-        ("recency_over_longest_gap", (0.3, 12, 40), "last order 12 days ago, once 40 between two"),
+        ("days_since_last_purchase", (1, NAN, 0), "last order 1 day ago"),
+        ("recency_over_longest_gap", (0.3, 12, 40, 0), "last order 12 days ago, once 40 between two orders"),
+        ("gap_days_mean", (160, 0), "usually orders every 160 days"),
+        # Two order days have one gap, which makes no habit.
+        ("gap_days_mean", (160, 1), "once 160 days between two orders"),
+        ("gap_days_longest", (160, 1), "once 160 days between two orders"),
+        ("gap_days_last", (160, 160, 1), "once 160 days between two orders"),
+        ("gap_days_last", (160, 100, 0), "last gap between orders 160 days, usually 100"),
+        ("gap_regularity", (1, 1), "one gap between orders so far"),
+        ("purchase_age_share", (0.5, 4), "orders lie on average 50 % of the way back to the first"),
         # 5 in 90 days of which 3 in the last 30: 2 in 60, so 1 in 30.
         ("contacts_30d", (3, 5, 1), "3 contacts in 30 days, up from 1"),
         ("contacts_by_call_90d", (3, 3, 1), "3 calls in 90 days, up from 0"),
@@ -74,14 +82,18 @@ def test_examples(name, values, expected):
 @pytest.mark.parametrize(
     ("name", "values", "leaving", "staying"),
     [
-        ("days_since_last_purchase", (36, 32),
+        ("days_since_last_purchase", (36, 32, 0),
          "no order for 36 days, usually every 32", "last order 36 days ago, usually every 32"),
-        ("recency_over_mean_gap", (3.5, 74, 21.4),
+        ("recency_over_mean_gap", (3.5, 74, 21, 0),
          "no order for 74 days, usually every 21", "last order 74 days ago, usually every 21"),
-        ("recency_over_mean_gap", (3.5, NAN, 21.4),
+        ("recency_over_mean_gap", (3.5, 74, 21, 1),
+         "no order for 74 days, once 21 between two orders", "last order 74 days ago, once 21 between two orders"),
+        ("recency_over_mean_gap", (3.5, NAN, 21, 0),
          "silent for 3.5 times the usual gap", "last order 3.5 times the usual gap ago"),
-        ("recency_over_longest_gap", (1.5, 60, 40),
+        ("recency_over_longest_gap", (1.5, 60, 40, 0),
          "no order for 60 days, never more than 40 before", "last order 60 days ago, longest gap before 40"),
+        ("recency_over_longest_gap", (1.5, 60, 40, 1),
+         "no order for 60 days, once 40 between two orders", "last order 60 days ago, once 40 between two orders"),
         ("purchase_days_180d", (1, 1, 1), "1 order day in 180 days, 0 before", "1 order day in 180 days, up from 0"),
         ("purchase_days_90d", (1, 5, 1), "1 order day in 90 days, down from 4", "1 order day in 90 days, 4 before"),
         # 500 in 180 days, 80 of it in the last 90: 420 in the 90 before.
@@ -93,7 +105,8 @@ def test_examples(name, values, expected):
          "order days of the last 90 days less those of the 90 before: -2"),
         ("purchase_trend_90d", (2, 3, 1), "3 order days in 90 days, 1 in the 90 before",
          "2 order days more in 90 days than in the 90 before"),
-        ("purchase_age_share", (0.7, 4), "most orders lie early", "orders lie 70 % of the way back to the first"),
+        ("purchase_age_share", (0.7, 4),
+         "orders lie early on average", "orders lie on average 70 % of the way back to the first"),
         ("satisfaction_slope", (-0.5,),
          "satisfaction falling by 0.5 a year", "satisfaction changes by -0.5 a year"),
     ],
@@ -109,6 +122,8 @@ def test_words_never_lean_against_their_effect(name, values, leaving, staying):
         )
     )
     given["tenure_days"] = np.full(2, 1000.0)
+    if WORDINGS[name].of_gaps:
+        given["purchase_days"] = np.full(2, 2.0 if values[-1] else 5.0)
     assert said(WORDINGS[name], name, given, np.array([True, False])).tolist() == [leaving, staying]
 
 
@@ -126,6 +141,8 @@ def test_nothing_was_before_the_first_order():
     }  # fmt: skip
     words = said(WORDINGS["purchase_trend_90d"], "purchase_trend_90d", trends, np.zeros(3, dtype=bool))
     alone = "3 order days in 90 days"
+    # Not the words of the window itself, which is about something else.
+    alone += ", no trend known"
     assert words.tolist() == [alone, "2 order days more in 90 days than in the 90 before", alone]
 
 
@@ -137,6 +154,28 @@ def test_contacts_may_come_before_the_first_order():
     words = said(WORDINGS["contacts_30d"], "contacts_30d", columns, np.ones(3, dtype=bool))
     alone = "3 contacts in 30 days"
     assert words.tolist() == [alone, f"{alone}, up from 0", f"{alone}, up from 0"]
+
+
+def test_a_mean_age_says_nothing_of_how_many_orders_lie_late():
+    """Orders 545, 276, 197 and 43 days ago: two are late and two early, and their mean age is 265.25 of 545 days."""
+    columns = {"purchase_age_share": np.array([265.25 / 545]), "purchase_days": np.array([4.0])}
+    words = said(WORDINGS["purchase_age_share"], "purchase_age_share", columns, np.array([False]))
+    assert words.tolist() == ["orders lie late on average"]
+
+
+def test_days_that_a_ratio_reads_are_rounded_once():
+    columns = {
+        "recency_over_mean_gap": np.array([0.5]), "days_since_last_purchase": np.array([27.46]),
+        "gap_days_mean": np.array([55.46]),
+    }  # fmt: skip
+    words = said(WORDINGS["recency_over_mean_gap"], "recency_over_mean_gap", columns, np.array([True]))
+    assert words.tolist() == ["last order 27 days ago, usually every 55"]
+
+
+def test_what_never_should_be_missing_is_unknown():
+    """A customer under contract who never bought has no spend, and yet a reason about it has words."""
+    columns = {"spend_total": np.array([NAN])}
+    assert said(WORDINGS["spend_total"], "spend_total", columns, np.array([True])).tolist() == ["spend unknown"]
 
 
 def test_values_are_rounded_before_they_are_said():

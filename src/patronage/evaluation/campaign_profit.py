@@ -20,7 +20,11 @@ with what it makes on the data (the optimism of [1]_): with the profit :math:`P`
 The second bracket of the first form is the chance of the resample at a threshold that it did not choose. It has mean
 zero over resamples, so that taking it off leaves the optimism what it is and takes its noise away; of the second form
 neither bracket is below zero, so that what is told without hindsight never lies above what is told with it. The
-corrected profit is :math:`P(t)` less the mean of :math:`O_b`.
+corrected profit is :math:`P(t)` less the mean of :math:`O_b`. Resamples choose among the same customers again, so that
+it is too little: in simulations it takes off between a half and nine tenths of what hindsight adds, mostly two thirds
+to three quarters. Intervals are those of a threshold that was given beforehand. Around the best one they are too high,
+as its profit is: where a score says nothing, a 95 % interval held what the threshold makes on other customers in 81 to
+88 of 100 samples.
 
 References
 ----------
@@ -72,11 +76,16 @@ class Campaign:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            given = np.asarray(getattr(self, field.name), dtype=np.float64)
+            told = getattr(self, field.name)
             highest = 1.0 if "acceptance" in field.name else np.finfo(np.float64).max
-            if given.ndim > 1 or not ((given >= 0) & (given <= highest)).all():
+            try:
+                given = np.asarray(told, dtype=np.float64)
+                fits = given.ndim <= 1 and bool(((given >= 0) & (given <= highest)).all())
+            except (TypeError, ValueError):
+                fits = False
+            if not fits:
                 most = "a share between 0 and 1" if highest == 1 else "money, 0 and above"
-                message = f"{field.name} is {most}, one for all customers or one for each; got {given}."
+                message = f"{field.name} is {most}, one for all customers or one for each; got {told!r}."
                 raise ConfigError(message)
 
     def columns(self, n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -103,11 +112,13 @@ class ProfitCurve:
     profit : float
         Total at that threshold, on these customers.
     profit_low, profit_high : float
-        Its interval for that threshold.
+        Its interval, as if the threshold had been given beforehand; with hindsight it promises too much, most where
+        the score says little.
     share_low, share_high : float
         Between these the best share lies in resamples.
     profit_corrected : float
-        The profit less what choosing the threshold with hindsight adds to it; never above the profit.
+        The profit less what choosing the threshold with hindsight adds to it, as far as resamples tell: mostly two
+        thirds to three quarters of it. Never above the profit.
     """
 
     table: pd.DataFrame

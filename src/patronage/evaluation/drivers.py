@@ -107,7 +107,7 @@ def drivers(
 
 
 def _topics(explainer: Explainer) -> dict[str, list[int]]:
-    return ReasonTeller(explainer).members
+    return ReasonTeller(explainer).topics.members
 
 
 def _segment_names(segments: ArrayLike | None, n: int) -> NDArray[Any]:

@@ -6,6 +6,9 @@ from numpy.typing import ArrayLike
 from patronage.errors import InputError
 from patronage.runtime.histories import FIRST_EXAMPLES, FloatArray
 
+LONGEST_SHOWN = 60
+"""Characters of a wrong argument that an error shows."""
+
 
 def outcomes(happened: ArrayLike, score: ArrayLike, *, both_classes: bool = False) -> tuple[FloatArray, FloatArray]:
     """Check outcomes and scores and return them as numbers.
@@ -80,7 +83,11 @@ def column_of(given: ArrayLike, n: int, name: str) -> FloatArray:
     ------
     InputError
     """
-    values = np.asarray(given, dtype=np.float64)
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must be a number for each of {n:,} customers, or one for all; got {_shortly(given)}."
+        raise InputError(message) from error
     if values.ndim and values.shape != (n,):
         message = f"Expected {name} for each of {n:,} customers, or one for all; got shape {values.shape}."
         raise InputError(message)
@@ -89,6 +96,11 @@ def column_of(given: ArrayLike, n: int, name: str) -> FloatArray:
         message = f"{name} is missing or infinite for {bad:,} of {n:,} customers. Give a number for each."
         raise InputError(message, counts={name: bad})
     return np.broadcast_to(values, (n,))
+
+
+def _shortly(given: ArrayLike) -> str:
+    shown = repr(given)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
 
 
 def _refuse(bad: np.ndarray, what: str, remedy: str) -> None:

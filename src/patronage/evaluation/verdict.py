@@ -23,7 +23,10 @@ NEAREST_TO_ZERO = ("total_error",)
 BETTER, WORSE, UNCLEAR = "better", "worse", "unclear"
 
 SAME = 1e-9
-"""Figures that differ by less, or by a smaller share of them, are ties."""
+"""Figures that differ by less, or by a smaller share of them, are ties: so much is round-off.
+
+An interval of their difference speaks for neither unless it lies farther from 0 than that.
+"""
 
 TOLD = {
     "purchases": ("total_error", "mae"),
@@ -102,9 +105,10 @@ def verdict_of(metric: str, low: float, high: float) -> str:
     Returns
     -------
     {"better", "worse", "unclear"}
-        Unclear where the interval holds 0, is missing, or the metric has no better end.
+        Unclear where the interval holds 0 or comes nearer to it than `SAME`, is missing, or the metric has no better
+        end.
     """
-    if metric not in _COST or not (low > 0 or high < 0):
+    if metric not in _COST or not (low > SAME or high < -SAME):
         return UNCLEAR
     return BETTER if (low > 0) == (metric in LARGER_IS_BETTER) else WORSE
 
@@ -235,4 +239,6 @@ def _by_figures(rows: pd.DataFrame) -> str:
 
 def _written(value: float) -> str:
     digits = 3 if abs(value) < 100 else 0
+    # What rounds to nothing has no sign.
+    value = 0.0 if round(value, digits) == 0 else value
     return f"{value:,.{digits}f}".replace("-", "−")

@@ -3,8 +3,9 @@ r"""What separates those who left from those who stayed, column by column, with 
 Of numbers, Cliff's delta [1]_: the chance that one who left has more than one who stayed, less that of the reverse,
 which is twice the area under the ROC curve less 1. Of text, the difference of the shares that have a value, which is
 the same for a column of 0 and 1. Both are means over customers, whose influences :math:`\psi_i` (DeLong's structural
-components, and the values less their mean) give the standard error; the influences of a customer with several rows are
-summed before they are squared [2]_. Intervals are normal.
+components, and the values less their mean) give the variance; the influences of a customer with several rows are
+summed before they are squared [2]_. Intervals are score intervals (`score_intervals`), which keep their width where
+those who left are told apart without an error. A number of two values, such as 0 and 1, has the interval of the shares.
 
 Every column is looked at by itself, and differences are associations: those who left differ in many ways at once.
 
@@ -24,6 +25,7 @@ from scipy import stats
 
 from patronage.errors import InputError
 from patronage.evaluation.outcomes import outcomes
+from patronage.evaluation.score_intervals import Share, delta_interval, difference_interval
 from patronage.models.base import checked_level, required_columns
 from patronage.models.churn.columns import feature_columns
 from patronage.runtime.histories import FloatArray
@@ -112,7 +114,7 @@ def _of_column(
     }
     if not is_text:
         numbers, of_left = values[known].astype(np.float64), left[known]
-        area_influence, area = _area(numbers, of_left)
+        effect, low, high = _delta(numbers, of_left, ids[known], width)
         spread = _pooled_deviation(numbers, of_left)
         apart = float(numbers[of_left].mean() - numbers[~of_left].mean())
         yield {
@@ -124,24 +126,27 @@ def _of_column(
             "median_stayed": float(np.median(numbers[~of_left])),
             "measure": CLIFFS_DELTA,
             "standardised_difference": apart / spread if spread > 0 else float("nan"),
-            **_interval(2 * area - 1, 2 * area_influence, ids[known], width),
+            "effect": effect,
+            "effect_low": low,
+            "effect_high": high,
         }
         return
     of_left, texts = left[known], values[known]
-    for value in pd.Series(texts).value_counts(sort=True).index[:MOST_VALUES]:
-        has = (texts == value).astype(np.float64)
-        share_left, share_stayed = float(has[of_left].mean()), float(has[~of_left].mean())
-        influence = np.where(of_left, (has - share_left) / of_left.sum(), (share_stayed - has) / (~of_left).sum())
+    for value in _most_frequent(texts):
+        has = texts == value
+        effect, low, high = _shares_apart(has, of_left, ids[known], width)
         yield {
             **shared,
             "value": value,
-            "mean_left": share_left,
-            "mean_stayed": share_stayed,
+            "mean_left": float(has[of_left].mean()),
+            "mean_stayed": float(has[~of_left].mean()),
             "median_left": float("nan"),
             "median_stayed": float("nan"),
             "measure": SHARE_DIFFERENCE,
             "standardised_difference": float("nan"),
-            **_interval(share_left - share_stayed, influence, ids[known], width),
+            "effect": effect,
+            "effect_low": low,
+            "effect_high": high,
         }
 
 
@@ -156,10 +161,36 @@ def _area(numbers: FloatArray, left: BoolArray) -> tuple[FloatArray, float]:
     return np.where(left, (component - area) / m, (component - area) / n), area
 
 
-def _interval(effect: float, influence: FloatArray, ids: NDArray[np.intp], width: float) -> dict[str, float]:
-    by_customer = np.bincount(ids, weights=influence)
-    half = width * float(np.sqrt((by_customer**2).sum()))
-    return {"effect": effect, "effect_low": max(effect - half, -1.0), "effect_high": min(effect + half, 1.0)}
+def _most_frequent(texts: NDArray[Any]) -> list[str]:
+    """The most frequent values; of those that are equally frequent the first in the alphabet."""
+    times = pd.Series(texts).value_counts()
+    return sorted(times.index, key=lambda value: (-times[value], value))[:MOST_VALUES]
+
+
+def _delta(numbers: FloatArray, left: BoolArray, ids: NDArray[np.intp], width: float) -> tuple[float, float, float]:
+    """Cliff's delta and its interval."""
+    if len(levels := np.unique(numbers)) <= 2:
+        return _shares_apart(numbers == levels[-1], left, ids, width)
+    influence, area = _area(numbers, left)
+    variance = float((np.bincount(ids, weights=influence) ** 2).sum())
+    fewer = min(_customers(ids[left]), _customers(ids[~left]))
+    return (2 * area - 1, *delta_interval(Share(area, variance, len(numbers), fewer), width))
+
+
+def _shares_apart(has: BoolArray, left: BoolArray, ids: NDArray[np.intp], width: float) -> tuple[float, float, float]:
+    """The difference of the shares that have something, and its interval."""
+    shares, influences = [], []
+    for group in (left, ~left):
+        share, rows = float(has[group].mean()), int(group.sum())
+        influences.append(np.bincount(ids, weights=np.where(group, (has - share) / rows, 0.0)))
+        variance = float((influences[-1] ** 2).sum())
+        shares.append(Share(share, variance, rows, _customers(ids[group])))
+    one, other = shares
+    return (one.share - other.share, *difference_interval(one, other, float(influences[0] @ influences[1]), width))
+
+
+def _customers(ids: NDArray[np.intp]) -> int:
+    return len(np.unique(ids))
 
 
 def _pooled_deviation(numbers: FloatArray, left: BoolArray) -> float:

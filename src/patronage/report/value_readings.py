@@ -36,8 +36,8 @@ def _without_pattern(shares: Mapping[str, float], money: str) -> str:
         return pattern_in_words(dict(shares))
     top, middle, last = (percent(shares[name]) for name in ("top_share", "middle_share", "last_share"))
     return (
-        f"The best 20 % of customers bring {top} of the {money}, the middle 70 % bring {middle}, the last 10 % {last}. Costs "
-        "that are not known would spread customers further."
+        f"The best 20 % of customers bring {top} of the {money}, the middle 70 % bring {middle}, the last 10 % {last}. "
+        "Costs that are not known would spread customers further."
     )
 
 

@@ -38,7 +38,7 @@ Phrase = str | Leaning
 Say = Callable[..., Phrase]
 """From the values of the columns that a wording reads, rounded, to its words. The first one is never missing; others
 are NaN where they are missing, or where the model does not read them. A wording that compares gets one value more, the
-last: 1 where the customer is old enough for it, 0 elsewhere."""
+last: 1 where the customer is old enough for it, 0 elsewhere. So does one of gaps: 1 where there is one gap alone."""
 
 Rounding = Literal["whole", "money", "share", "ratio", "digits"]
 
@@ -50,6 +50,9 @@ DIGITS = 3
 
 SMALLEST = 1e-9
 """Smaller numbers of unknown unit are told as 0."""
+
+ORDER_DAYS = "purchase_days"
+"""Column that tells how many gaps between orders there are: one less."""
 
 STEPS = {"whole": 1.0, "money": 100.0, "share": 100.0, "ratio": 10.0}
 """By rounding, how many times its values are whole numbers."""
@@ -76,13 +79,17 @@ class Wording:
         Further columns that it says.
     rounding : {"whole", "money", "share", "ratio", "digits"}
         How exactly all of them are said, and hence how many different phrases there are.
+    reads_rounding : {"whole", "money", "share", "ratio", "digits"}, optional
+        How exactly the further columns are said, where it is not as exactly as the column.
     missing : str or Leaning
-        What to say where the column itself is missing.
+        What to say where the column itself is missing; that its topic is unknown, if it never should be.
     compares : int
         Days back that it looks at in order to say what was before; 0 if it does not. Of a customer who is not known to
         be so old nothing was before.
     ages : tuple of str
         Columns in days, of which the largest says how old a customer is; for wordings that compare.
+    of_gaps : bool
+        Whether it tells of gaps between orders. A customer of two order days has one gap, which makes no habit.
     """
 
     topic: str
@@ -92,6 +99,8 @@ class Wording:
     missing: Phrase = ""
     compares: int = 0
     ages: tuple[str, ...] = ("tenure_days",)
+    of_gaps: bool = False
+    reads_rounding: Rounding | None = None
 
 
 def rounded(values: FloatArray, rounding: Rounding) -> FloatArray:
@@ -212,7 +221,7 @@ def said(wording: Wording, name: str, columns: dict[str, FloatArray], raises: ND
     name : str
         The column.
     columns : dict of str to ndarray, shape (n,)
-        It, and those of `Wording.reads` and `Wording.ages` that are there.
+        It, and those of `Wording.reads`, `Wording.ages` and, if it is of gaps, `ORDER_DAYS` that are there.
     raises : ndarray of bool, shape (n,)
         Where the reason raises the probability of churn; elsewhere it keeps the customer.
 
@@ -222,14 +231,21 @@ def said(wording: Wording, name: str, columns: dict[str, FloatArray], raises: ND
     """
     n = len(columns[name])
     nothing = np.full(n, np.nan)
-    values = [rounded(columns.get(one, nothing), wording.rounding) for one in (name, *wording.reads)]
+    of_reads = wording.reads_rounding or wording.rounding
+    values = [rounded(columns[name], wording.rounding)]
+    values += [rounded(columns.get(one, nothing), of_reads) for one in wording.reads]
+    steps = [STEPS.get(wording.rounding), *[STEPS.get(of_reads)] * len(wording.reads)]
     if wording.compares:
         values.append(_old_enough(wording, columns, n).astype(np.float64))
+    if wording.of_gaps:
+        values.append((np.rint(columns.get(ORDER_DAYS, nothing)) == 2).astype(np.float64))
+    steps += [1.0] * (len(values) - len(steps))
+    missing = wording.missing or f"{wording.topic} unknown"
     # Phrases are made once for all rows that say the same.
-    rows, place = _distinct(values, STEPS.get(wording.rounding))
+    rows, place = _distinct(values, steps)
     raising, keeping = np.empty(len(rows), dtype=object), np.empty(len(rows), dtype=object)
     for position, row in enumerate(rows):
-        phrase = wording.missing if math.isnan(row[0]) else wording.say(*row)
+        phrase = missing if math.isnan(row[0]) else wording.say(*row)
         raising[position] = phrase.where(raises=True) if isinstance(phrase, Leaning) else phrase
         keeping[position] = phrase.where(raises=False) if isinstance(phrase, Leaning) else phrase
     return np.where(raises, raising[place], keeping[place])
@@ -244,14 +260,14 @@ def _old_enough(wording: Wording, columns: dict[str, FloatArray], n: int) -> NDA
     return np.asarray(np.rint(age) >= wording.compares)
 
 
-def _distinct(values: list[FloatArray], steps: float | None) -> tuple[list[tuple[float, ...]], NDArray[np.intp]]:
+def _distinct(values: list[FloatArray], steps: list[float | None]) -> tuple[list[tuple[float, ...]], NDArray[np.intp]]:
     """Distinct rows of some columns, and which of them each row is.
 
     Columns whose values are whole in steps of a size are numbered without comparing any two of them.
     """
     key = np.zeros(len(values[0]), dtype=np.int64)
-    for column in values:
-        code, size = _coded(column, steps)
+    for column, of_column in zip(values, steps, strict=True):
+        code, size = _coded(column, of_column)
         if size > MOST_KEYS // (int(key.max(initial=0)) + 1):
             key = np.unique(key, return_inverse=True)[1].reshape(-1)
         key = key * size + code

@@ -1,8 +1,8 @@
 """Why a customer was scored so: the topics that moved the log odds of churn most, in plain words.
 
-Contributions of features (`contributions.py`) are summed over topics, the strongest topics are told, and each is told
-by the feature in it that pushed most in the same direction. A reason is what the model went by, not what would happen
-if it were changed: association, not cause.
+Contributions of features (`contributions.py`) are summed over topics (`reason_topics.py`), the strongest topics are
+told, and each is told by the feature in it that pushed most in the same direction. A reason is what the model went by,
+not what would happen if it were changed: association, not cause.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .contributions import Explainer, ExplainMethod, Usual
 from .histories import FloatArray
-from .phrases import Wording, digits, rounded, said
+from .phrases import ORDER_DAYS, Wording, digits, rounded, said
 from .reason_number import checked_number
+from .reason_topics import Topics
 from .wordings import IN_DAYS, TEXT_TOPICS, WORDINGS
 
 Direction = Literal["both", "raises", "keeps"]
@@ -82,8 +83,8 @@ class ReasonTeller:
 
     Attributes
     ----------
-    members : dict of str to list of int
-        What reasons may be about, each with the positions of its features.
+    topics : Topics
+        What reasons may be about.
     """
 
     def __init__(
@@ -97,9 +98,7 @@ class ReasonTeller:
         self.time_unit_days = time_unit_days
         self.usual = dict(usual or {})
         self.of_ledger = of_ledger
-        self.members: dict[str, list[int]] = {}
-        for position, name in enumerate(explainer.features):
-            self.members.setdefault(topic_of(name) if of_ledger else name, []).append(position)
+        self.topics = Topics(explainer.features, of_ledger, time_unit_days)
 
     @classmethod
     def of_bundle(cls, bundle: Any, method: ExplainMethod = "auto") -> "ReasonTeller":
@@ -117,10 +116,6 @@ class ReasonTeller:
         explainer = Explainer(bundle.churn, usual, method)
         of_ledger = unit is not None or bool(bundle.training.get(OF_CONTRACTS))
         return cls(explainer, unit.days if unit is not None else 1.0, usual, of_ledger)
-
-    def topic_contributions(self, values: FloatArray) -> FloatArray:
-        """Contributions of features summed over topics: (number of features, n) to (number of topics, n)."""
-        return np.array([values[positions].sum(axis=0) for positions in self.members.values()])
 
     def tell(self, columns: Mapping[str, NDArray[Any]], n_reasons: int = 3, direction: Direction = "both") -> Reasons:
         """The strongest reasons of each row.
@@ -156,13 +151,11 @@ class ReasonTeller:
 
     def _tell_block(self, columns: Mapping[str, NDArray[Any]], n_reasons: int, direction: Direction) -> Reasons:
         values = self.explainer.contributions(columns)
-        by_topic = self.topic_contributions(values)
-        with_sums = zip(self.members.values(), by_topic, strict=True)
-        leading = np.array([_leading(values, positions, sums) for positions, sums in with_sums])
+        by_topic, leading = self.topics.sums(values, columns)
         strength = {"both": np.abs, "raises": np.positive, "keeps": np.negative}[direction](by_topic)
         effects, leads, topics = [], [], []
         every = np.arange(by_topic.shape[1])
-        names = np.array(list(self.members), dtype=object)
+        names = self.topics.names
         for place in range(n_reasons):
             if place >= len(names):
                 strongest, enough = np.zeros(len(every), dtype=np.intp), np.zeros(len(every), dtype=bool)
@@ -203,21 +196,12 @@ class ReasonTeller:
             return said(wording, name, {name: columns[name][rows]}, raises)
         spoken = IN_DAYS.get(name, name)
         read = {}
-        for one in (spoken, *own.reads, *(own.ages if own.compares else ())):
+        for one in (spoken, *own.reads, *(own.ages if own.compares else ()), *((ORDER_DAYS,) if own.of_gaps else ())):
             if one in columns:
                 read[one] = columns[one][rows]
             elif IN_UNITS.get(one) in columns:
                 read[one] = columns[IN_UNITS[one]][rows] * self.time_unit_days
         return said(own, spoken, read, raises)
-
-
-def _leading(values: FloatArray, positions: list[int], sums: FloatArray) -> NDArray[np.intp]:
-    """The feature of a topic that pushes most in the direction of the topic, shape (n,)."""
-    if len(positions) == 1:
-        return np.full(len(sums), positions[0])
-    along = np.where(sums >= 0, values[positions], -values[positions])
-    chosen: NDArray[np.intp] = np.asarray(positions)[along.argmax(axis=0)]
-    return chosen
 
 
 def _if_enough(names: Texts, enough: NDArray[np.bool_]) -> Texts:
@@ -237,14 +221,6 @@ def reasons(
     Whoever asks more than once makes a `ReasonTeller` and keeps it.
     """
     return ReasonTeller.of_bundle(bundle, method).tell(columns, n_reasons, direction)
-
-
-def topic_of(name: str) -> str:
-    """What a feature is about: a topic that it shares with others, or its own name."""
-    if name in TEXT_TOPICS:
-        return TEXT_TOPICS[name][0]
-    wording = WORDINGS.get(IN_DAYS.get(name, name))
-    return wording.topic if wording is not None else name
 
 
 def generic_wording(name: str, usual: Any) -> Wording:

@@ -18,8 +18,8 @@ SPLIT: dict[int, int | None] = {90: 365, 365: None}
 THIRTY: dict[int, int | None] = {30: 90, 90: 365, 365: None}
 
 ONE_DAY = Leaning("ordered on one day only", True, "one order day so far")
-NO_SECOND = Leaning("no second order yet", True, "one order day so far")
-NO_THIRD = Leaning("fewer than three orders yet", True, "one or two order days so far")
+NO_SECOND = Leaning("no second order yet", True, "fewer than two order days so far")
+NO_THIRD = Leaning("fewer than three orders yet", True, "fewer than three order days so far")
 
 KNOWN_FOR = ("tenure_days", "days_since_acquisition", "contract_days")
 """Ages of a customer who need not have bought: contacts may come before the first order."""
@@ -72,24 +72,61 @@ def ago(what: str) -> Callable[[float], str]:
     return lambda days: f"{what} {count(days, 'day', 'days')} ago"
 
 
-def silence(days: float, usual: float) -> Phrase:
+def rhythm(days: float, alone: float) -> str:
+    """How often a customer orders, from the mean gap in days; one gap alone is no habit."""
+    return one_gap(days) if alone else f"usually orders every {count(days, 'day', 'days')}"
+
+
+def last_gap(days: float, usual: float, alone: float) -> str:
+    """The last gap in days, against the mean one; missing if it is not known."""
+    if alone:
+        return one_gap(days)
+    usually = f", usually {number(usual)}" if usual == usual else ""
+    return f"last gap between orders {count(days, 'day', 'days')}{usually}"
+
+
+def longest_gap(days: float, alone: float) -> str:
+    """The longest gap in days."""
+    return one_gap(days) if alone else f"longest gap between orders {count(days, 'day', 'days')}"
+
+
+def regularity(share: float, alone: float) -> str:
+    """How regular the gaps are; one alone is as regular as itself."""
+    return "one gap between orders so far" if alone else f"orders come with a regularity of {percent(share)}"
+
+
+def one_gap(days: float) -> str:
+    """The only gap in days."""
+    return f"once {count(days, 'day', 'days')} between two orders"
+
+
+def silence(days: float, usual: float, alone: float) -> Phrase:
     """Days since the last order, against the usual gap in days; missing if there is none."""
     last = f"last order {count(days, 'day', 'days')} ago"
     if math.isnan(usual):
         return last
-    rhythm = f"usually every {number(usual)}"
+    gaps = f"once {number(usual)} between two orders" if alone else f"usually every {number(usual)}"
     if usual < days:
-        return Leaning(f"no order for {count(days, 'day', 'days')}, {rhythm}", True, f"{last}, {rhythm}")
-    return f"{last}, {rhythm}"
+        return Leaning(f"no order for {count(days, 'day', 'days')}, {gaps}", True, f"{last}, {gaps}")
+    return f"{last}, {gaps}"
 
 
-def longest_silence(days: float, longest: float) -> Phrase:
-    """Days since the last order, against the longest gap in days."""
+def silence_by_mean(times: float, days: float, usual: float, alone: float) -> Phrase:
+    """Days since the last order against the mean gap; how many times it, where the two are not both known."""
+    if math.isnan(days) or math.isnan(usual):
+        return silent(times, "only gap" if alone else "usual gap")
+    return silence(days, usual, alone)
+
+
+def silence_by_longest(times: float, days: float, longest: float, alone: float) -> Phrase:
+    """Days since the last order against the longest gap; how many times it, where the two are not both known."""
+    if math.isnan(days) or math.isnan(longest):
+        return silent(times, "only gap" if alone else "longest gap")
     last = f"last order {count(days, 'day', 'days')} ago"
-    if longest < days:
+    if longest < days and not alone:
         longer = f"no order for {count(days, 'day', 'days')}, never more than {number(longest)} before"
         return Leaning(longer, True, f"{last}, longest gap before {number(longest)}")
-    return f"{last}, once {number(longest)} between two"
+    return silence(days, longest, True)
 
 
 def silent(times: float, gap: str) -> Phrase:
@@ -106,7 +143,7 @@ def trend(stem: str, noun: str, days: int, what: Callable[[float], str], roundin
         # Without its window the difference is told as what it is.
         difference = f"{noun} of the last {days} days less those of the {days} before: {number(value)}"
         if not old:
-            return alone or difference
+            return f"{alone}, no trend known" if alone else difference
         if value == 0:
             return f"buys as much in {days} days as in the {days} before"
         words = f"{what(abs(value))} {'more' if value > 0 else 'less'} in {days} days than in the {days} before"
@@ -117,12 +154,17 @@ def trend(stem: str, noun: str, days: int, what: Callable[[float], str], roundin
 
 
 def age_share(share: float, days: float) -> Phrase:
-    """Mean age of the order days over that of the first, of a customer with a number of order days."""
+    """Mean age of the order days over that of the first, of a customer with a number of order days.
+
+    It is a mean and no count: a few old orders may outweigh many of late.
+    """
     if days == 1:
         return ONE_DAY
+    plain = f"orders lie on average {percent(share)} of the way back to the first"
+    if share == 0.5:
+        return plain
     early = share > 0.5
-    plain = f"orders lie {percent(share)} of the way back to the first"
-    return Leaning(f"most orders lie {'early' if early else 'late'}", early, plain)
+    return Leaning(f"orders lie {'early' if early else 'late'} on average", early, plain)
 
 
 def of_all(

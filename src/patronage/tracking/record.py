@@ -19,6 +19,8 @@ import pandas as pd
 
 from patronage import __version__
 from patronage.errors import ModelError
+from patronage.runtime.bundle import read_bundle
+from patronage.tracking.example_rows import example_rows
 from patronage.tracking.passwords import without_passwords
 from patronage.tracking.pyfunc import log_bundle
 from patronage.tracking.registry import CHALLENGER, register
@@ -178,7 +180,8 @@ def record_training(store: TrackingStore, record: TrainingRecord) -> RecordedMod
                     mlflow.log_params(dict(candidate.params))
                     mlflow.log_metrics(as_metrics(candidate.metrics))
                     mlflow.log_dict(dict(candidate.certificate), "certificate.json")
-            info = log_bundle(mlflow, record.bundle_folder, record.dataset.head(5))
+            categories = read_bundle(record.bundle_folder).churn.categories
+            info = log_bundle(mlflow, record.bundle_folder, example_rows(record.dataset, categories))
         version, aliases = register(mlflow, store.registered_model, info.model_uri, run.info.run_id)
         if record.description:
             client = mlflow.tracking.MlflowClient()
