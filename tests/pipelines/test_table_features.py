@@ -69,7 +69,7 @@ def test_the_next_command_tells_all_of_the_table_that_scoring_needs():
     }  # fmt: skip
     recipe = TableRecipe({"ledger": ledger}, *[None] * 5, of_contracts=False, read=None, hazard=None)
     assert recipe.next_command("models:/telco/1") == (
-        "patronage score ledger=customer_table ledger.path=FILE ledger.customer_id=Kunde 'ledger.decimal=\",\"' "
+        "patronage score ledger=customer_table ledger.path=a.csv ledger.customer_id=Kunde 'ledger.decimal=\",\"' "
         "'ledger.thousands=\".\"' model=models:/telco/1"
     )
 

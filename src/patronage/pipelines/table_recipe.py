@@ -123,14 +123,14 @@ class TableRecipe:
         return self.validation.keep_duplicates_together and not self.of_contracts
 
     def next_command(self, model: str) -> str:
-        """How to score by the model that was trained: contracts of its ledger, or another table of the same columns."""
+        """How to score by the model that was trained: contracts of its ledger, or its table, which stands for later ones."""
         if self.of_contracts:
             return score_command(self.config, model)
         ledger = self.config["ledger"]
         asked = {name: ledger.get(name, unset) for name, unset in ALSO_TO_SCORE.items()}
         given = [override(f"ledger.{name}", one) for name, one in asked.items() if one != ALSO_TO_SCORE[name]]
         given += [*told(self.config, ("engine", "contract", "tracking")), override("model", model)]
-        return " ".join(["patronage score ledger=customer_table ledger.path=FILE", *given])
+        return " ".join(["patronage score ledger=customer_table", override("ledger.path", ledger["path"]), *given])
 
     @property
     def campaign(self) -> CampaignTerms:
