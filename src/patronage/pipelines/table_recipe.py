@@ -123,7 +123,7 @@ class TableRecipe:
         return self.validation.keep_duplicates_together and not self.of_contracts
 
     def next_command(self, model: str) -> str:
-        """How to score by the model that was trained: contracts of its ledger, or its table, which stands for later ones."""
+        """How to score by the model that was trained: contracts of its ledger, or its table as an example of others."""
         if self.of_contracts:
             return score_command(self.config, model)
         ledger = self.config["ledger"]
