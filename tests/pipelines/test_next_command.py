@@ -98,5 +98,15 @@ def test_passwords_are_not_told():
     trained = composed("train", "ledger=postgres", f"ledger.uri={uri}", f"tracking.uri={uri}", *DATES)
     command = score_command(trained, "models:/p/1")
     assert "secret" not in command
-    assert "ledger.uri=URI" in command
-    assert export_command(trained, "models:/p/1") == "patronage export tracking.uri=URI model=models:/p/1"
+    told = "tracking.uri=postgresql://me:PASSWORD@host/shop"
+    assert told.replace("tracking", "ledger") in command
+    assert export_command(trained, "models:/p/1") == f"patronage export {told} model=models:/p/1"
+
+
+def test_an_address_that_an_environment_variable_holds_is_told_by_it(monkeypatch):
+    uri = "postgresql+psycopg://me:secret@host/shop?password=secret"
+    monkeypatch.setenv("STORE_OF_TEST", uri)
+    trained = composed("train", f"tracking.uri={uri}".replace("?password=", "?password\\="))
+    program, _, *typed = shlex.split(export_command(trained, "models:/p/1"))
+    assert (program, typed) == ("patronage", ["tracking.uri=${oc.env:STORE_OF_TEST}", "model=models:/p/1"])
+    assert composed("export", *typed)["tracking"]["uri"] == uri

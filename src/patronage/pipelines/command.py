@@ -15,6 +15,7 @@ from patronage.errors import ConfigError, PatronageError
 from patronage.files import check_writable
 from patronage.paths import conf_folder
 from patronage.pipelines import console
+from patronage.pipelines.argument_passwords import no_passwords_logged, passwords_read, without_argument_passwords
 from patronage.pipelines.composition import explained
 from patronage.pipelines.settings import plain
 from patronage.pipelines.signing import use_keys
@@ -43,6 +44,7 @@ def run(name: str) -> None:
     from hydra.errors import HydraException
 
     composed = False
+    arguments = sys.argv[1:]
 
     def job(config: DictConfig) -> None:
         nonlocal composed
@@ -51,7 +53,8 @@ def run(name: str) -> None:
         logging.getLogger("sqlglot").setLevel(logging.WARNING)
         _forget_passwords()
         try:
-            values = plain(config, OPTIONAL_GROUPS.get(name, ()))
+            with passwords_read():
+                values = plain(config, OPTIONAL_GROUPS.get(name, ()))
             use_keys(values.pop("signing"))
             getattr(import_module(f"patronage.pipelines.{name}"), name)(values)
         except PatronageError as error:
@@ -60,9 +63,10 @@ def run(name: str) -> None:
 
     try:
         # Hydra would fail with a traceback of its own if its logs had nowhere to go.
-        if not any(argument.startswith(("-", "hydra.")) for argument in sys.argv[1:]):
+        if not any(argument.startswith(("-", "hydra.")) for argument in arguments):
             check_writable("outputs/logs")
-        with _raising():
+        sys.argv[1:] = without_argument_passwords(arguments)
+        with _raising(), no_passwords_logged():
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except PatronageError as error:
         console.refuse(error)
@@ -70,7 +74,7 @@ def run(name: str) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         if composed:
             raise
-        told = explained(error, name, sys.argv[1:])
+        told = explained(error, name, arguments)
         console.refuse(told)
         sys.exit(told.exit_code)
     except SystemExit as stop:
@@ -80,13 +84,15 @@ def run(name: str) -> None:
 
 
 def _forget_passwords() -> None:
-    """Take passwords out of what Hydra has logged of the command line and the configuration."""
+    """Take passwords that came from files out of the configuration that Hydra has written."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     config = HydraConfig.get()
-    if config.output_subdir is None:
-        return
-    for path in (Path(config.runtime.output_dir) / config.output_subdir).glob("*.yaml"):
+    written = [Path(config.sweep.dir) / "multirun.yaml"] if config.mode == RunMode.MULTIRUN else []
+    if config.output_subdir is not None:
+        written += (Path(config.runtime.output_dir) / config.output_subdir).glob("*.yaml")
+    for path in written:
         logged = path.read_text(encoding="utf-8")
         if (kept := without_passwords(logged)) != logged:
             path.write_text(kept, encoding="utf-8")

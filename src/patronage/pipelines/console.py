@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from patronage.errors import PatronageError
+from patronage.tracking.passwords import without_passwords
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -57,5 +58,6 @@ def words(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def refuse(error: PatronageError) -> None:
-    """Say why a command stops."""
-    ERR.print(f"[bold red]{type(error).__name__}[/bold red]: {escape(str(error))}", soft_wrap=True)
+    """Say why a command stops, without passwords."""
+    told = escape(without_passwords(str(error)))
+    ERR.print(f"[bold red]{type(error).__name__}[/bold red]: {told}", soft_wrap=True)

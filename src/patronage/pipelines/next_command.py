@@ -4,6 +4,7 @@ Nothing is known of how a configuration came to be: of every group the option is
 then what differs.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from patronage.paths import conf_folder
+from patronage.tracking.passwords import without_passwords
 
 READING = ("setting", "ledger", "engine", "contract", "identity", "tracking")
 """Groups that say whose customers are scored, how they are read, and where models are kept."""
@@ -26,10 +28,9 @@ PLAIN = r"(?i)(?!(?:true|false|null|nan|inf)$)[a-z_/][a-z0-9_]*(?:[/.:@-]+[a-z0-
 NAME = r"[A-Za-z_]\w*"
 """Keys that can be a part of a longer one; any other only stands within a mapping."""
 
-UNPRINTED = "URI"
-"""Stands for a uri that holds a password."""
+UNPRINTED = "PASSWORD"
+"""Stands for a password that is not told."""
 
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|password", re.IGNORECASE)
 _ABSENT = object()
 
 
@@ -46,7 +47,8 @@ def score_command(config: Mapping[str, Any], model: str) -> str:
     Returns
     -------
     str
-        To be pasted into a shell. In place of a uri with a password stands `UNPRINTED`.
+        To be pasted into a shell. An address with a password is told by the environment variable that holds it; if
+        none does, `UNPRINTED` stands for the password.
     """
     given = [*told(config, READING), *_as_of(config), override("model", model)]
     return " ".join(["patronage", "score", *given])
@@ -165,9 +167,10 @@ def _differing(key: str, own: Any, value: Any) -> Iterator[tuple[str, Any]]:
 def _typed(key: str, value: Any) -> str:
     if value is _ABSENT:
         return shlex.quote(key)
-    if key.endswith(".uri") and _PASSWORD.search(str(value)):
-        return f"{key}={UNPRINTED}"
-    return override(key, value)
+    told = without_passwords(value, UNPRINTED)
+    if told != value and (variable := next((name for name, one in os.environ.items() if one == value), None)):
+        return shlex.quote(f"{key}=${{oc.env:{variable}}}")
+    return override(key, told)
 
 
 def _value(value: Any) -> str:
@@ -182,7 +185,7 @@ def _value(value: Any) -> str:
         return f"[{','.join(map(_value, value))}]"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{_key(name)}:{_value(one)}" for name, one in value.items()) + "}"
-    return str(value) if re.fullmatch(PLAIN, str(value)) else _quoted(str(value))
+    return str(value) if re.fullmatch(PLAIN, str(value)) else quoted(str(value))
 
 
 def _key(name: Any) -> str:
@@ -190,7 +193,10 @@ def _key(name: Any) -> str:
     return re.sub(r"([\\()\[\]{}:=, \t'\"])", r"\\\1", str(name))
 
 
-def _quoted(value: str) -> str:
-    """Within quotes a backslash stands for itself, unless a quote follows."""
+def quoted(value: str) -> str:
+    """A text in the quotes of the grammar of overrides.
+
+    Within them a backslash stands for itself, unless a quote follows.
+    """
     doubled = re.sub(r'(\\+)(?="|$)', r"\1\1", value)
     return '"' + doubled.replace('"', '\\"') + '"'

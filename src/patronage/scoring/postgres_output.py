@@ -297,7 +297,11 @@ def _table(name: str | None) -> tuple[str, str]:
 
 
 def _without_password(text: str, uri: str) -> str:
-    """Text in which the password of an address does not stand."""
+    """Text in which the passwords of an address do not stand."""
+    from psycopg.conninfo import conninfo_to_dict
+
     account, _, _ = uri.partition("://")[2].rpartition("@")
-    secret = account.partition(":")[2]
-    return text.replace(secret, "...") if secret else text
+    told = conninfo_to_dict(uri)
+    for secret in (account.partition(":")[2], told.get("password"), told.get("sslpassword")):
+        text = text.replace(str(secret), "...") if secret else text
+    return text
