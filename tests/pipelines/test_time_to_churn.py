@@ -86,7 +86,7 @@ def test_curves_learn_from_the_days_that_the_scores_learn_from():
 
 
 def test_dates_that_leave_one_period_are_told_with_those_that_leave_two():
-    """182 days and one more period of 30 before 1998-06-30 is 1997-11-30; 30 days of cut-offs take two that are 30 apart."""
+    """182 days and one more period of 30 before 1998-06-30 is 1997-11-30; 30 days of cut-offs take two, 30 apart."""
     panel = Panel(n_cutoffs=3, step_days=30, level="latest")
     dates = Dates(cutoff=date(1997, 12, 30), horizon_days=182, observed_until=date(1998, 6, 30))
     with pytest.raises(InputError, match=r"After 1997-12-30 .* until 1998-06-30.*dates\.cutoff=1997-11-30 or earlier"):

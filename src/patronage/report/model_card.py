@@ -265,4 +265,3 @@ def _leak_blocks(leaks: pd.DataFrame | None) -> list[Block]:
     if leaks.empty:
         return [("text", "None was found among the features.")]
     return [("list", [f"{row['column']} ({row['kind']}): {row['words']}" for row in leaks.to_dict("records")])]
-
