@@ -34,9 +34,9 @@ OBSERVED = 52.0
 """Weeks in which customers of the population made their first purchase, evenly."""
 
 REFERENCE, BATCH = 3_000, 2_000
-PRACTICE = (DriftSizes(0.1, 0.1, 0.05, 0.01), RealisedSizes(0.1, 0.05, 0.05, 0.03))
+PRACTICE = (DriftSizes(0.1, 0.1, 0.05, 0.01, 0.01), RealisedSizes(0.1, 0.05, 0.05, 0.03))
 """The sizes of conf/monitor.yaml."""
-CHANCE = (DriftSizes(0.0, 0.0, 0.0, 0.0), RealisedSizes(0.0, 0.0, 0.0, 0.0))
+CHANCE = (DriftSizes(0.0, 0.0, 0.0, 0.0, 0.0), RealisedSizes(0.0, 0.0, 0.0, 0.0))
 """No size required: the level alone decides, so that the rate of false alarms is that of the tests."""
 
 Change = Callable[[dict[str, Any]], None]

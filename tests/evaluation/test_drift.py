@@ -9,8 +9,8 @@ from patronage.evaluation.alarms import decide, holm, verdict
 from patronage.evaluation.drift import DriftSizes, distance, drift, stability_index
 from patronage.evaluation.profile import MOST_CATEGORIES, REST, Profile, column_profile, counted_in, profile_of
 
-SIZES = DriftSizes(psi=0.1, ks=0.1, missing=0.05, new_categories=0.01)
-ANY_SIZE = DriftSizes(0.0, 0.0, 0.0, 0.0)
+SIZES = DriftSizes(psi=0.1, ks=0.1, missing=0.05, new_categories=0.01, unscored=0.01)
+ANY_SIZE = DriftSizes(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def population(n, rng):
@@ -59,6 +59,11 @@ def test_profile_counts_everybody_once_and_survives_json():
     inputs, scores = population(500, np.random.default_rng(0))
     profile = profile_of(inputs, scores)
     assert Profile.from_facts(json.loads(json.dumps(profile.facts()))) == profile
+    fewer = profile_of(inputs, {name: values[:400] for name, values in scores.items()})
+    assert (fewer.n, fewer.unscored, fewer.scores["churn_probability"].n) == (500, 100, 400)
+    assert Profile.from_facts(fewer.facts()) == fewer
+    earlier = {name: value for name, value in profile.facts().items() if name != "unscored"}
+    assert Profile.from_facts(earlier) == profile
     for name, values in inputs.items():
         assert profile.inputs[name].n + profile.inputs[name].missing == 500, name
         assert profile.inputs[name].missing == sum(value is None or value != value for value in values.tolist())
@@ -123,6 +128,43 @@ def test_what_ages_is_reported_without_alarm():
     assert "yes" not in set(found["alarm"])
 
 
+def test_a_value_that_rows_need_is_judged_though_its_column_ages():
+    rng = np.random.default_rng(2)
+    reference, batch = population(1000, rng), population(1000, rng)
+    batch[0]["spend"][:100] = np.nan
+    table = drift(profile_of(*reference), *batch, SIZES, ageing=("spend", "gap"), required=("spend",))
+    found = decide({"drift": table}, 0.01)["drift"].set_index(["name", "test"])["alarm"]
+    assert found.loc[("spend", "missing")] == "yes"
+    assert found.loc[("spend", "psi")] == "ageing"
+    assert found.loc[("gap", "missing")] == "ageing"
+
+
+@pytest.mark.parametrize(("before", "now", "alarm"), [(0, 60, "yes"), (0, 9, "no"), (60, 60, "no"), (60, 0, "no")])
+def test_rows_that_cannot_be_scored_are_watched(before, now, alarm):
+    """1,000 rows on either side; more of them than 1 % further is an alarm, by Fisher's exact test of scipy."""
+    rng = np.random.default_rng(2)
+
+    def scored(unscored):
+        inputs, scores = population(1000, rng)
+        return inputs, {name: values[unscored:] for name, values in scores.items()}
+
+    row = compared(scored(before), scored(now)).loc[("all inputs", "unscored")]
+    assert (row["n_reference"], row["n_batch"], row["reference"], row["batch"]) == (1000, 1000, before / 1e3, now / 1e3)
+    assert row["size"] == pytest.approx(max(0, now - before) / 1000)
+    if now:
+        peer = stats.hypergeom.sf(now - 1, 2000, before + now, 1000)
+        assert row["p_value"] == pytest.approx(peer, rel=1e-9)
+    assert row["alarm"] == alarm
+
+
+def test_scores_of_too_few_rows_are_not_compared():
+    rng = np.random.default_rng(2)
+    reference, (inputs, scores) = population(1000, rng), population(1000, rng)
+    found = compared(reference, (inputs, {name: values[:20] for name, values in scores.items()}))
+    assert "churn_probability" not in found.index.get_level_values("name")
+    assert found.loc[("all inputs", "unscored"), "alarm"] == "yes"
+
+
 def test_rate_of_false_alarms_is_the_stated_one():
     """With no size required the level alone decides: at most 5 % of runs, but for what 200 runs leave open."""
     false_alarms = 0
@@ -147,8 +189,8 @@ def test_columns_and_rows_that_are_not_there_are_named():
 def test_column_that_is_all_missing_is_compared_by_that():
     nothing = {"gap": np.full(100, np.nan)}
     table = drift(profile_of(nothing, {}), {"gap": np.arange(100.0)}, {}, SIZES)
-    assert table["test"].tolist() == ["missing"]
-    assert table["size"].tolist() == [1.0]
+    assert table["test"].tolist() == ["unscored", "missing"]
+    assert table["size"].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0])
@@ -159,7 +201,7 @@ def test_level_that_is_none_is_refused(alpha):
 
 def test_limits_below_zero_are_refused():
     with pytest.raises(ConfigError, match="psi must be 0 or more"):
-        DriftSizes(-0.1, 0.1, 0.1, 0.1)
+        DriftSizes(-0.1, 0.1, 0.1, 0.1, 0.1)
 
 
 def test_a_fault_of_the_feed_comes_before_training_again():

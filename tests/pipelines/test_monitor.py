@@ -21,7 +21,10 @@ from patronage.ledger.files_source import FilesSource
 from patronage.ledger.opening import open_ledger
 from patronage.pipelines import monitor as command
 from patronage.pipelines.monitored import KEPT, reference_facts
-from patronage.runtime.bundle import write_bundle
+from patronage.runtime.bundle import read_bundle, write_bundle
+from patronage.runtime.covariates import CategoricalCovariate, Coefficient, Design, Effects
+from patronage.runtime.purchase.with_covariates import CovariateParams
+from patronage.schema import Column, TableSchema
 from patronage.schema.monitoring import MONITORING_TABLES
 from patronage.tracking.store import TrackingStore
 from value_bundle import bundle_of
@@ -122,7 +125,8 @@ def test_columns_that_age_give_no_alarm_on_a_closed_ledger(run):
     code, said, folder = run("realised=false")
     assert code == 0, said
     drift = pd.read_parquet(folder / "drift.parquet")
-    assert set(drift[drift["name"] == "T"]["alarm"]) == {"ageing"}
+    of_age = drift[(drift["name"] == "T") & (drift["test"] != "missing")]
+    assert set(of_age["alarm"]) == {"ageing"}
     assert "No reason to train again" in said
 
 
@@ -148,6 +152,56 @@ def test_table_of_features_is_compared_with_the_profile_and_bad_rows_are_counted
     assert {"frequency", "days_since_last_purchase"} <= alarms(folder)
     assert "1 rows of" in said
     assert "a table of features does not tell it" in said
+
+
+@pytest.fixture(scope="module")
+def by_channel(world) -> Path:
+    """A model whose purchases differ by channel, and 3,000 rows of features that it can score."""
+    plain = read_bundle(world / "bundle")
+    design = Design((CategoricalCovariate("channel", ("shop", "web")),))
+    effects = Effects(design, (Coefficient("purchase.channel[web]", "channel[web]", (("alpha", -1.0),), 0.3),))
+    inputs = TableSchema(plain.inputs.name, (*plain.inputs.columns, Column("channel", "string", "", True, "Won by.")))
+    bundle = replace(plain, purchase=CovariateParams(plain.purchase, effects), inputs=inputs)
+    write_bundle(bundle, world / "by_channel")
+    rng = np.random.default_rng(1)
+    frequency, lifetime = rng.poisson(1, 3000).astype(float), rng.uniform(20, 60, 3000)
+    pd.DataFrame({
+        "customer_id": [f"c{i}" for i in range(3000)], "frequency": frequency,
+        "recency": np.where(frequency > 0, lifetime * rng.uniform(0.1, 1, 3000), 0), "T": lifetime,
+        "monetary_value": np.where(frequency > 0, rng.gamma(4, 10, 3000), 0),
+        "days_since_last_purchase": rng.uniform(0, 200, 3000), "channel": rng.choice(["shop", "web"], 3000),
+    }).to_parquet(world / "features.parquet")  # fmt: skip
+    return world / "features.parquet"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "alarm", "words"),
+    [
+        ("channel", "tiktok", ("channel", "new_categories"), "750 rows of batch.parquet cannot be scored: channel of "
+         "an unknown level ('tiktok')"),
+        ("channel", None, ("channel", "missing"), "channel missing"),
+        ("days_since_last_purchase", np.nan, ("days_since_last_purchase", "missing"), "last_purchase missing"),
+        ("monetary_value", np.inf, ("monetary_value", "missing"), "monetary_value infinite"),
+        ("monetary_value", 1e39, ("monetary_value", "missing"), "monetary_value too large"),
+        ("customer_id", "\t", ("all inputs", "unscored"), "customer_id missing"),
+        ("frequency", 0.5, ("all inputs", "unscored"), "frequency negative or not whole"),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_scored_are_seen(run, by_channel, tmp_path, column, value, alarm, words):
+    """A quarter of the batch; the columns that age by default are left as they are."""
+    calm = run(f"input={by_channel}", f"reference={by_channel}", model="by_channel")
+    assert (calm[0], "No reason to train again" in calm[1]) == (0, True), calm[1]
+    batch = pd.read_parquet(by_channel)
+    batch.loc[batch.index % 4 == 0, column] = value
+    batch.to_parquet(tmp_path / "batch.parquet")
+    code, said, folder = run("input=batch.parquet", f"reference={by_channel}", model="by_channel")
+    assert (code, "Check the data before anything else" in said, words in said) == (7, True, True), said
+    drift = pd.read_parquet(folder / "drift.parquet").set_index(["name", "test"])
+    assert drift.loc[alarm, "alarm"] == "yes"
+    unscored = drift.loc[("all inputs", "unscored")]
+    assert (unscored["alarm"], unscored["batch"], unscored["n_batch"]) == ("yes", 0.25, 3000)
+    assert drift.loc[("clv", "psi"), "n_batch"] == 2250
+    assert "rows that cannot be scored 0.0%, in the batch 25.0%" in (folder / "monitoring.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from patronage.runtime.histories import FloatArray
 
 Advice = Literal["keep", "watch", "check the data", "retrain"]
 
-OF_THE_FEED = ("missing", "new_categories")
+OF_THE_FEED = ("missing", "new_categories", "unscored")
 """Tests that more often tell of a fault on the way of the data than of customers."""
 
 MOST_NAMED = 5
@@ -129,8 +129,8 @@ def verdict(tables: dict[str, pd.DataFrame], alpha: float, not_realised: str | N
 def _advice(missed: int, drifted: int, feed: int, realised: bool) -> tuple[Advice, str]:
     if feed:
         return "check the data", (
-            "Check the data before anything else: values are missing, or texts are new, that the model has not met; a "
-            "model trained on a fault learns the fault."
+            "Check the data before anything else: values are missing, texts are new that the model has not met, or "
+            "rows cannot be scored; a model trained on a fault learns the fault."
         )
     if missed and drifted:
         return "retrain", "Train again: customers have changed, and what the model foretold is off."

@@ -10,6 +10,7 @@ level over *all* tests of a run. The sizes and their laws where nothing has chan
 - Kolmogorov-Smirnov distance at the ends of the bins, by Kolmogorov's law with :math:`nm/(n+m)`; looking at the ends
   alone can only make it smaller, so the test keeps its level with ties too;
 - share of missing values, by Fisher's exact test;
+- share of rows that cannot be scored, by Fisher's exact test, one-sided: fewer of them are no fault;
 - texts that the reference has not: a text is new by chance about as often as a text of the reference stands alone in
   it (Good-Turing [2]_), so their count is held against a binomial law.
 
@@ -60,15 +61,18 @@ class DriftSizes:
         Change of the share of missing values, either way.
     new_categories : float
         Share of customers with a text that the reference has not.
+    unscored : float
+        Rise of the share of rows that cannot be scored.
     """
 
     psi: float
     ks: float
     missing: float
     new_categories: float
+    unscored: float
 
     def __post_init__(self) -> None:
-        for name in ("psi", "ks", "missing", "new_categories"):
+        for name in ("psi", "ks", "missing", "new_categories", "unscored"):
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 message = f"The limit {name} must be 0 or more, got {value}."
@@ -81,17 +85,23 @@ def drift(
     scores: Mapping[str, NDArray[Any]],
     sizes: DriftSizes,
     ageing: Collection[str] = (),
+    required: Collection[str] = (),
 ) -> pd.DataFrame:
     """Compare a batch with the reference.
 
     Parameters
     ----------
     reference : Profile
-    inputs, scores : mapping of str to ndarray, shape (n,)
+    inputs : mapping of str to ndarray, shape (n,)
         Of the batch; as for `profile_of`.
+    scores : mapping of str to ndarray, shape (m,)
+        Of the rows of the batch that can be scored. Fewer than `FEWEST_ROWS` are not compared.
     sizes : DriftSizes
     ageing : collection of str
         Patterns of the columns that move by nature: they are reported and give no alarm.
+    required : collection of str
+        Inputs without which a row cannot be scored: no age explains why their values are missing, so that this is
+        judged even where they move by nature.
 
     Returns
     -------
@@ -111,17 +121,26 @@ def drift(
             "nothing can be told apart. Take a later day, a longer acquired_within_days, or a larger table."
         )
         raise InputError(message)
-    rows: list[dict[str, Any]] = []
+    scored = min(map(len, scores.values()), default=given)
+    rows: list[dict[str, Any]] = [
+        {"part": "rows", "name": "all inputs", "p_adjusted": np.nan, "alarm": "",
+         **_unscored(reference, given - scored, given, sizes.unscored)}
+    ]  # fmt: skip
     for part, known, columns in (("inputs", reference.inputs, inputs), ("scores", reference.scores, scores)):
         lacking = [name for name in known if name not in columns]
         if lacking:
             message = f"The batch lacks {len(lacking)} {part} of the reference: {', '.join(lacking)}."
             raise InputError(message)
+        if part == "scores" and min(scored, reference.n - reference.unscored) < FEWEST_ROWS:
+            continue
         for name in (name for name in columns if name in known):
             one = known[name]
-            alarm = "ageing" if any(fnmatchcase(name, pattern) for pattern in ageing) else ""
+            by_nature = any(fnmatchcase(name, pattern) for pattern in ageing)
             compared = _text(one, columns[name], sizes) if one.is_text else _number(one, columns[name], sizes)
-            rows += [{"part": part, "name": name, "p_adjusted": np.nan, "alarm": alarm, **test} for test in compared]
+            for test in compared:
+                judged = not by_nature or (test["test"] == "missing" and name in required)
+                alarm = "" if judged else "ageing"
+                rows.append({"part": part, "name": name, "p_adjusted": np.nan, "alarm": alarm, **test})
     return pd.DataFrame(rows, columns=list(DRIFT.names))
 
 
@@ -211,6 +230,17 @@ def _missing(one: ColumnProfile, missing: int, rows: int, limit: float) -> dict[
     told = f"missing {before:.1%}, in the batch {now:.1%}"
     shares = {"reference": before, "batch": now}
     return _row("missing", one.n + one.missing, rows, shares, abs(now - before), limit, p_value, told)
+
+
+def _unscored(reference: Profile, unscored: int, rows: int, limit: float) -> dict[str, Any]:
+    before, now = reference.unscored / reference.n, unscored / rows
+    p_value = 1.0
+    if unscored:
+        counts = [[unscored, rows - unscored], [reference.unscored, reference.n - reference.unscored]]
+        p_value = float(stats.fisher_exact(counts, alternative="greater").pvalue)
+    told = f"rows that cannot be scored {before:.1%}, in the batch {now:.1%}"
+    shares = {"reference": before, "batch": now}
+    return _row("unscored", reference.n, rows, shares, max(0.0, now - before), limit, p_value, told)
 
 
 def _row(

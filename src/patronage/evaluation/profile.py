@@ -68,24 +68,28 @@ class Profile:
     Attributes
     ----------
     n : int
-        Rows.
+        Rows, those that cannot be scored among them.
     inputs, scores : dict of str to ColumnProfile
+        Inputs of all rows, scores of those that can be scored.
+    unscored : int
+        Rows that cannot be scored.
     """
 
     n: int
     inputs: dict[str, ColumnProfile]
     scores: dict[str, ColumnProfile]
+    unscored: int = 0
 
     def facts(self) -> dict[str, Any]:
         """The profile as JSON values, for the training facts of a bundle."""
         parts = {"inputs": self.inputs, "scores": self.scores}
-        return {"n": self.n} | {
+        return {"n": self.n, "unscored": self.unscored} | {
             part: {name: _facts(one) for name, one in columns.items()} for part, columns in parts.items()
         }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Profile":
-        """Read what `facts` gave.
+        """Read what `facts` gave; earlier versions left rows that cannot be scored out of all counts.
 
         Raises
         ------
@@ -93,8 +97,10 @@ class Profile:
             If a value does not fit.
         """
         try:
-            return cls(int(facts["n"]), *({name: _column(one) for name, one in facts[part].items()}
-                                          for part in ("inputs", "scores")))  # fmt: skip
+            inputs, scores = (
+                {name: _column(one) for name, one in facts[part].items()} for part in ("inputs", "scores")
+            )
+            return cls(int(facts["n"]), inputs, scores, int(facts.get("unscored", 0)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = f"The reference profile of the model does not fit: {error!r}. Train the model again."
             raise BundleError(message) from error
@@ -105,20 +111,23 @@ def profile_of(inputs: Mapping[str, NDArray[Any]], scores: Mapping[str, NDArray[
 
     Parameters
     ----------
-    inputs, scores : mapping of str to ndarray, shape (n,)
+    inputs : mapping of str to ndarray, shape (n,)
         Numbers as float64, missing as NaN; text as object, missing as None.
+    scores : mapping of str to ndarray, shape (m,)
+        Of the rows that can be scored; the other n - m cannot.
 
     Raises
     ------
     InputError
         If there are no rows.
     """
-    lengths = {len(values) for values in (*inputs.values(), *scores.values())}
-    if not lengths or lengths == {0}:
+    n = max(map(len, inputs.values()), default=0)
+    if not n:
         message = "A population without rows has no profile: the batch or the reference is empty."
         raise InputError(message)
-    return Profile(lengths.pop(), *({name: column_profile(values) for name, values in part.items()}
-                                    for part in (inputs, scores)))  # fmt: skip
+    m = min(map(len, scores.values()), default=n)
+    of_inputs, of_scores = ({name: column_profile(one) for name, one in part.items()} for part in (inputs, scores))
+    return Profile(n, of_inputs, of_scores, n - m)
 
 
 def column_profile(values: NDArray[Any]) -> ColumnProfile:

@@ -45,6 +45,7 @@ class Limits(Settings):
     ks: float
     missing: float
     new_categories: float
+    unscored: float
     total: float
     churn_share: float
     calibration: float
@@ -53,7 +54,7 @@ class Limits(Settings):
     @property
     def drift(self) -> DriftSizes:
         """Of inputs and scores."""
-        return DriftSizes(self.psi, self.ks, self.missing, self.new_categories)
+        return DriftSizes(self.psi, self.ks, self.missing, self.new_categories, self.unscored)
 
     @property
     def realised(self) -> RealisedSizes:
@@ -111,8 +112,9 @@ def monitor(config: dict[str, Any]) -> None:
     batch = _batch(settings, ledger, scorer, settings.as_of or observed)
     reference = _reference(settings, ledger, scorer)
     ageing = () if settings.acquired_within_days else tuple(settings.ageing)
+    required = [column.name for column in bundle.inputs.columns if not column.nullable]
     with console.step("Compare inputs and scores"):
-        tables = {"drift": drift(reference.profile, batch.inputs, batch.scores, sizes[0], ageing)}
+        tables = {"drift": drift(reference.profile, batch.inputs, batch.scores, sizes[0], ageing, required)}
     found, why_not, cutoff = _realised(settings, ledger, scorer, sizes[1], observed)
     if found is not None:
         tables["realised"] = found
@@ -168,7 +170,7 @@ def _batch(settings: Monitor, ledger: Ledger | None, scorer: AnyScorer, as_of: d
         ledger.require_facts_until(as_of)
         with console.step(f"Score the customers as of {as_of}"):
             batch = customers_of(ledger, scorer, as_of, settings.acquired_within_days)
-    _note_left_out(batch)
+    _note_unscored(batch)
     return batch
 
 
@@ -183,7 +185,7 @@ def _reference(settings: Monitor, ledger: Ledger | None, scorer: AnyScorer) -> R
     if chosen not in ("auto", "ledger"):
         with console.step(f"Look at the reference {chosen}"):
             found = customers_in(chosen, scorer)
-        _note_left_out(found)
+        _note_unscored(found)
         return Reference(found.profile, found.where)
     if ledger is None or not isinstance(scorer, Scorer):
         message = (
@@ -195,7 +197,7 @@ def _reference(settings: Monitor, ledger: Ledger | None, scorer: AnyScorer) -> R
     ledger.require_facts_until(day, what="day of the reference")
     with console.step(f"Score the customers of the reference, as of {day}"):
         found = customers_of(ledger, scorer, day, settings.acquired_within_days)
-    _note_left_out(found)
+    _note_unscored(found)
     return Reference(found.profile, found.where)
 
 
@@ -239,9 +241,9 @@ def _judged(settings: Monitor, ledger: Ledger, scorer: Scorer, sizes: RealisedSi
         return realised(what_came(frame), told, groups, sizes, settings.level, rng=rng)
 
 
-def _note_left_out(found: Monitored) -> None:
-    for reason, count in found.left_out.items():
-        console.warn(f"{count:,} rows of {found.where} cannot be scored and are left out: {reason}")
+def _note_unscored(found: Monitored) -> None:
+    for reason, count in found.unscored.items():
+        console.warn(f"{count:,} rows of {found.where} cannot be scored: {reason}")
 
 
 def _facts(
@@ -254,7 +256,7 @@ def _facts(
     return {
         "Model": f"{name}, knows facts up to {bundle.as_of or 'a day not told'}",
         "Batch": f"{batch.where}: {len(batch):,} customers",
-        "Left out": ", ".join(f"{reason} ({n:,})" for reason, n in batch.left_out.items()) or "nobody",
+        "Cannot be scored": ", ".join(f"{reason} ({n:,})" for reason, n in batch.unscored.items()) or "nobody",
         "Reference": f"{reference.where}: {reference.profile.n:,} customers",
         "What came": judged,
         "False alarms": f"at most {settings.alpha:.2%} of runs in which nothing has changed",

@@ -13,12 +13,14 @@ from patronage.errors import InputError
 from patronage.evaluation.profile import Profile, profile_of
 from patronage.features.model_input import model_input
 from patronage.ledger.opening import Ledger
-from patronage.runtime.bundle import Bundle
+from patronage.runtime.bundle import AnyBundle, Bundle
 from patronage.runtime.scorer import AnyScorer, Scorer
 from patronage.runtime.scorer import model_input as checked_input
+from patronage.runtime.table_input import limits
+from patronage.runtime.unknown_levels import with_levels
 from patronage.schema import TableSchema
-from patronage.scoring.feature_rows import FeatureRows, found_files
-from patronage.scoring.usable import failures
+from patronage.scoring.feature_rows import CUSTOMER_ID, FeatureRows, found_files
+from patronage.scoring.usable import Masks, failures, unnamed
 
 READ_ROWS = 100_000
 """Rows of a table of features that are read at a time."""
@@ -33,16 +35,19 @@ class Monitored:
 
     Attributes
     ----------
-    inputs, scores : mapping of str to ndarray, shape (n,)
-    left_out : dict of str to int
-        Rows that cannot be scored, by reason.
+    inputs : mapping of str to ndarray, shape (n,)
+        Of all rows; numbers that are infinite or too large for the model are missing.
+    scores : mapping of str to ndarray, shape (m,)
+        Of the rows that can be scored.
+    unscored : dict of str to int
+        Rows that cannot be scored, by reason; a row may have several.
     where : str
         Whose customers these are, in words.
     """
 
     inputs: Mapping[str, NDArray[Any]]
     scores: Mapping[str, NDArray[Any]]
-    left_out: dict[str, int]
+    unscored: dict[str, int]
     where: str
 
     def __len__(self) -> int:
@@ -90,7 +95,8 @@ def customers_in(location: str, scorer: AnyScorer) -> Monitored:
         If it has none that can be scored.
     """
     rows = FeatureRows(found_files(location), scorer.bundle.inputs)
-    return _scored(pa.concat_tables(rows.parts(0, READ_ROWS)), scorer, str(location))
+    table = pa.concat_tables(rows.parts(0, READ_ROWS))
+    return _scored(table, scorer, str(location), unnamed(table[CUSTOMER_ID]))
 
 
 def reference_facts(ledger: Ledger, bundle: Bundle) -> dict[str, Any]:
@@ -105,29 +111,38 @@ def reference_facts(ledger: Ledger, bundle: Bundle) -> dict[str, Any]:
     return customers_of(ledger, Scorer(bundle), bundle.as_of).profile.facts()
 
 
-def _scored(table: Any, scorer: AnyScorer, whose: str) -> Monitored:
-    # What may be wrong with single rows is found below, and counted.
-    lenient = TableSchema("batch", tuple(replace(column, nullable=True) for column in scorer.bundle.inputs.columns))
-    columns = checked_input(_without_infinite(table, lenient), lenient)
-    rows = len(next(iter(columns.values())))
-    masks = failures(scorer.bundle, columns)
+def _scored(table: Any, scorer: AnyScorer, whose: str, nameless: Masks | None = None) -> Monitored:
+    bundle = scorer.bundle
+    raw = _columns(table, bundle.inputs)
+    masks = failures(bundle, raw) | (nameless or {})
+    rows = len(next(iter(raw.values())))
     usable = ~np.logical_or.reduce([np.zeros(rows, dtype=bool), *masks.values()])
-    left_out = {reason: int(mask.sum()) for reason, mask in masks.items()}
+    unscored = {reason: int(mask.sum()) for reason, mask in with_levels(masks, raw).items()}
     if not usable.any():
-        told = ", ".join(f"{reason} ({count:,})" for reason, count in left_out.items()) or "there are none"
+        told = ", ".join(f"{reason} ({count:,})" for reason, count in unscored.items()) or "there are none"
         message = f"None of the {rows:,} customers of {whose} can be scored: {told}. Choose another day or table."
-        raise InputError(message, counts=left_out)
-    inputs = {name: values[usable] for name, values in columns.items()}
-    return Monitored(inputs, scorer.score(inputs), left_out, whose)
+        raise InputError(message, counts=unscored)
+    scores = scorer.score({name: values[usable] for name, values in raw.items()})
+    return Monitored(_without_unusable(raw, bundle), scores, unscored, whose)
 
 
-def _without_infinite(table: Any, inputs: TableSchema) -> dict[str, Any]:
-    """The columns, in which infinite numbers count as missing: a customer is not left out of all for one of them."""
-    found: dict[str, Any] = {}
-    for column in inputs.columns:
-        values = table[column.name]
-        if column.type != "string":
-            numbers = np.array(values, dtype=np.float64)
-            values = np.where(np.isinf(numbers), np.nan, numbers)
-        found[column.name] = values
-    return found
+def _columns(table: Any, inputs: TableSchema) -> dict[str, NDArray[Any]]:
+    """The columns as scorers read them, but with every number that a single row may hold, infinite ones too."""
+    lenient = TableSchema(inputs.name, tuple(replace(column, nullable=True) for column in inputs.columns))
+    numbers = {
+        column.name: np.array(table[column.name], dtype=np.float64)
+        for column in inputs.columns
+        if column.type != "string"
+    }
+    finite = {name: np.where(np.isinf(values), np.nan, values) for name, values in numbers.items()}
+    found = checked_input({name: finite.get(name, table[name]) for name in inputs.names}, lenient)
+    return found | numbers
+
+
+def _without_unusable(columns: dict[str, NDArray[Any]], bundle: AnyBundle) -> dict[str, NDArray[Any]]:
+    """The columns, in which numbers that are infinite or too large for the model count as missing."""
+    largest = limits(bundle)
+    return {
+        name: np.where(np.abs(values) > largest[name], np.nan, values) if name in largest else values
+        for name, values in columns.items()
+    }

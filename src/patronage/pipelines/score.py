@@ -20,10 +20,11 @@ from patronage.runtime.bundle import Bundle, read_bundle
 from patronage.runtime.scorer import AnyScorer, scorer_of
 from patronage.scoring.batch import RowScorer
 from patronage.scoring.intervals import ScoreIntervals
-from patronage.scoring.job import ScoreJob, reasons_in_words, run_job
+from patronage.scoring.job import ScoreJob, run_job
 from patronage.scoring.outputs import output_of
 from patronage.scoring.places import refuse_overwriting
 from patronage.scoring.publishing import writes_of
+from patronage.scoring.reason_counts import reasons_in_words
 from patronage.scoring.reasons import ScoreReasons
 from patronage.tracking.registry import resolve_model
 

@@ -2,7 +2,8 @@
 
 from patronage.pipelines import console
 from patronage.scoring.batch import RowScorer
-from patronage.scoring.job import ScoredFile, ScoreJob, reasons_in_words
+from patronage.scoring.job import ScoredFile, ScoreJob
+from patronage.scoring.reason_counts import reasons_in_words
 
 SHOWN = ("clv", "expected_purchases", "expected_spend", "probability_active", "churn_probability")
 """Scores of the first customers that the terminal shows, as far as the model tells them."""

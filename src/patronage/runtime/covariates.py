@@ -17,12 +17,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .columns import BoolArray, level_names, numbers
+from .columns import level_names, numbers
 from .histories import FloatArray, refuse_rows
-
-Failures = dict[str, BoolArray]
-
-MOST_SHOWN = 5
+from .unknown_levels import OF_UNKNOWN_LEVEL, Failures, with_levels
 
 UNKNOWN = "unknown"
 """The level of customers whose category is missing."""
@@ -104,11 +101,8 @@ class CategoricalCovariate:
         known = {level: code for code, level in enumerate(self.levels)}
         nothing = known.get(UNKNOWN, -2)
         codes = np.fromiter((nothing if one is None else known.get(one, -1) for one in found), np.intp, len(found))
-        strange = sorted({one for one in found if one is not None and one not in known})
-        more = f" and {len(strange) - MOST_SHOWN} more" if len(strange) > MOST_SHOWN else ""
-        reason = f"{self.name} of an unknown level ({', '.join(map(repr, strange[:MOST_SHOWN]))}{more})"
         encoded = (codes[:, None] == np.arange(1, len(self.levels))).astype(np.float64)
-        return encoded, {f"{self.name} missing": codes == -2, reason: codes == -1}
+        return encoded, {f"{self.name} missing": codes == -2, f"{self.name} {OF_UNKNOWN_LEVEL}": codes == -1}
 
 
 Covariate = NumericCovariate | CategoricalCovariate
@@ -159,7 +153,7 @@ class Design:
             not see; all reasons at once, each with the number of rows and the first ids.
         """
         encoded, failures = self.encoded(frame)
-        refuse_rows(failures, what="rows of covariates", ids=getattr(frame, "index", None))
+        refuse_rows(with_levels(failures, frame), what="rows of covariates", ids=getattr(frame, "index", None))
         return encoded
 
     def encoded(self, frame: Any) -> tuple[FloatArray, Failures]:
@@ -250,7 +244,7 @@ class Effects:
             As `Design.encode`, or if covariates are so far from those of the fit that nothing can be said.
         """
         factors, failures = self.told(frame)
-        refuse_rows(failures, what="rows of covariates", ids=getattr(frame, "index", None))
+        refuse_rows(with_levels(failures, frame), what="rows of covariates", ids=getattr(frame, "index", None))
         return factors
 
     def told(self, frame: Any) -> tuple[dict[str, FloatArray], Failures]:

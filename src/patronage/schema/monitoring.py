@@ -5,9 +5,9 @@ from .columns import Column, TableSchema
 DRIFT = TableSchema(
     "drift",
     (
-        Column("part", "string", "", False, "inputs or scores."),
-        Column("name", "string", "", False, "The column that is compared."),
-        Column("test", "string", "", False, "psi, ks, missing or new_categories."),
+        Column("part", "string", "", False, "rows, inputs or scores."),
+        Column("name", "string", "", False, "The column that is compared; \"all inputs\" where it is whole rows."),
+        Column("test", "string", "", False, "psi, ks, missing, new_categories or unscored."),
         Column("n_reference", "long", "customers", False, "Customers of the reference that the test counts."),
         Column("n_batch", "long", "customers", False, "Customers of the batch that the test counts."),
         Column("reference", "double", "as the column", True, "Mean, or the share where the test is of shares."),

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from patronage.errors import ConfigError, SourceError
 from patronage.schema import TableSchema
-from patronage.scoring.feature_rows import CUSTOMER_ID, as_stated, check_columns, ids_as_text
+from patronage.scoring.feature_rows import CUSTOMER_ID, check_columns
+from patronage.scoring.stated import as_stated, ids_as_text
 
 MAGIC, MAGIC_AT = b"DUCK", 8
 """What a DuckDB file holds near its beginning, and where."""

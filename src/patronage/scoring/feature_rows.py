@@ -10,11 +10,9 @@ import pyarrow.parquet as pq
 
 from patronage.errors import ContractError, SourceError
 from patronage.schema import TableSchema
-
-CUSTOMER_ID = "customer_id"
-
-ROW_DAY = "day of the row"
-"""The day that each row describes, where rows tell theirs; no column of a table is likely to be called so."""
+from patronage.scoring.stated import CUSTOMER_ID as CUSTOMER_ID
+from patronage.scoring.stated import ROW_DAY as ROW_DAY
+from patronage.scoring.stated import as_stated, ids_as_text
 
 ROWS_AT_ONCE = 250_000
 """Rows of small row groups that one reader reads."""
@@ -126,15 +124,16 @@ class FeatureRows:
             left -= pending[-1].num_rows
             while held >= size:
                 joined = pa.concat_tables(pending)
-                yield as_stated(joined.slice(0, size), self.inputs, self.location)
+                yield joined.slice(0, size)
                 pending = [joined.slice(size)]
                 held -= size
             if left <= 0:
                 break
         if held:
-            yield as_stated(pa.concat_tables(pending), self.inputs, self.location)
+            yield pa.concat_tables(pending)
 
     def _tables(self, start: int, size: int) -> Iterator[pa.Table]:
+        """The rows from one on in the types of scorers: files of one table may hold a column in several types."""
         for path, length in zip(self.paths, self._lengths, strict=True):
             if start >= length:
                 start -= length
@@ -150,34 +149,11 @@ class FeatureRows:
                             if batch.num_rows <= start:
                                 start -= batch.num_rows
                                 continue
-                            yield pa.table(batch.slice(start)).select(list(self.names))
+                            found = pa.table(batch.slice(start)).select(list(self.names))
+                            yield as_stated(found, self.inputs, str(path))
                             start = 0
                 except (pa.ArrowException, OSError) as error:
                     raise _unreadable(path, error) from error
-
-
-def as_stated(table: pa.Table, inputs: TableSchema, location: str) -> pa.Table:
-    """A table with its columns in the types that scorers read: text, and numbers as float64.
-
-    Raises
-    ------
-    ContractError
-        If values cannot be read so.
-    """
-    types = {column.name: pa.string() if column.type == "string" else pa.float64() for column in inputs.columns}
-    types |= {CUSTOMER_ID: pa.string(), ROW_DAY: pa.date32()}
-    try:
-        columns = [_cast(table[name], types[name]) for name in table.column_names]
-    except pa.ArrowException as error:
-        message = f"{location} holds values that cannot be read: {str(error).splitlines()[0]}."
-        raise ContractError(message) from error
-    return pa.table(columns, names=table.column_names)
-
-
-def ids_as_text(table: pa.Table) -> list[pa.RecordBatch]:
-    """The column customer_id of a table, alone and as text."""
-    batches: list[pa.RecordBatch] = pa.table({CUSTOMER_ID: _cast(table[CUSTOMER_ID], pa.string())}).to_batches()
-    return batches
 
 
 def found_files(location: str | Path) -> list[Path]:
@@ -206,8 +182,11 @@ def found_files(location: str | Path) -> list[Path]:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether a file is hidden, or in a hidden folder: such as the finished parts of a job that was stopped."""
-    return path.name.startswith("_") or any(part.startswith(".") for part in path.parts)
+    """Whether a file is hidden, or in a hidden folder: such as the finished parts of a job that was stopped.
+
+    As Spark has it, which leaves unfinished files in ``_temporary`` and names the folder of a partition ``_day=1``.
+    """
+    return any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in path.parts)
 
 
 def _opened(path: Path) -> Any:
@@ -291,11 +270,3 @@ def _fits(kind: pa.DataType, wanted: str, is_id: bool) -> bool:
     return any(
         test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     )
-
-
-def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_boolean(column.type) and pa.types.is_floating(kind):
-        column = column.cast(pa.int8())
-    return column.cast(kind, safe=False) if column.type != kind else column

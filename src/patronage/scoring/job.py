@@ -32,6 +32,7 @@ from patronage.scoring.manifest import json_values, manifest_of, versions
 from patronage.scoring.outputs import output_of
 from patronage.scoring.places import Given, refuse_overwriting
 from patronage.scoring.publishing import Output, Results, work_folder_of
+from patronage.scoring.reason_counts import counted_reasons, reasons_in_words
 from patronage.scoring.reasons import ScoreReasons
 from patronage.scoring.scored_file import ScoredFile as ScoredFile
 from patronage.scoring.work import HOLDER, Part, Work
@@ -301,10 +302,7 @@ def _leave_processors_to_parts(row_scorer: RowScorer) -> None:
 def _published(
     job: ScoreJob, parts: list[Part], work: Work, begin: float, taken_over: int, dropped: str | None
 ) -> ScoredFile:
-    reasons: dict[str, int] = {}
-    for part in parts:
-        for reason, count in part.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
+    reasons = counted_reasons(part.reasons for part in parts)
     scored, rejected = sum(part.scored for part in parts), sum(part.rejected for part in parts)
     summary = _Summary(job.row_scorer)
     results = Results(
@@ -336,12 +334,6 @@ def _published(
         )
         published.tell(manifest_of(job.plan, job.row_scorer, job.output.kind, finished, parts, published.files, begin))
     return finished
-
-
-def reasons_in_words(reasons: dict[str, int]) -> str:
-    """Counts by reason, the most frequent first."""
-    ranked = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
-    return ", ".join(f"{reason} ({count:,} row{'s' if count > 1 else ''})" for reason, count in ranked)
 
 
 class _Summary:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from patronage.errors import OutputError, PatronageError
 from patronage.runtime.histories import FIRST_EXAMPLES
+from patronage.scoring.usable import unnamed
 
 MEMORY_LIMIT = "200MB"
 """What counting may take; beyond it DuckDB goes to the disk, which costs it little."""
@@ -20,8 +22,8 @@ def repeated_customers(ids: Callable[[], Iterator[pa.RecordBatch]]) -> dict[str,
     Parameters
     ----------
     ids : callable
-        Gives record batches of one column of text, customer_id, from the beginning; missing and blank ones are not
-        counted. It is called again only if some hash occurs twice.
+        Gives record batches of one column of text, customer_id, from the beginning; those that name nobody, as
+        `usable.unnamed` finds them, are not counted. It is called again only if some hash occurs twice.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def repeated_customers(ids: Callable[[], Iterator[pa.RecordBatch]]) -> dict[str,
     def watched() -> Iterator[pa.RecordBatch]:
         # DuckDB would turn an error of ours into one of its own.
         try:
-            yield from ids()
+            yield from map(_named, ids())
         except PatronageError as error:
             failures.append(error)
 
@@ -68,8 +70,8 @@ def _counted(ids: Callable[[], Iterator[pa.RecordBatch]], folder: str) -> dict[s
         # Hashes take a third of the room of names, and nearly always tell already that nobody is there twice.
         connection.register("ids", pa.RecordBatchReader.from_batches(schema, ids()))
         connection.execute(
-            "CREATE TEMP TABLE suspected AS SELECT name FROM (SELECT hash(customer_id) AS name FROM ids "
-            "WHERE trim(customer_id) <> '') GROUP BY name HAVING count(*) > 1"
+            "CREATE TEMP TABLE suspected AS SELECT name FROM (SELECT hash(customer_id) AS name FROM ids) "
+            "GROUP BY name HAVING count(*) > 1"
         )
         if connection.execute("SELECT count(*) FROM suspected").fetchone() == (0,):
             return {"customers": 0, "rows": 0, "first": []}
@@ -83,6 +85,12 @@ def _counted(ids: Callable[[], Iterator[pa.RecordBatch]], folder: str) -> dict[s
             f"SELECT customer_id FROM repeated ORDER BY customer_id LIMIT {FIRST_EXAMPLES}"
         ).fetchall()
     return {"customers": int(customers), "rows": int(rows), "first": [name for (name,) in first]}
+
+
+def _named(ids: pa.RecordBatch) -> pa.RecordBatch:
+    """Those of a batch that name a customer: rows of the others are rejected."""
+    nobody = list(unnamed(pa.chunked_array([ids.column(0)])).values())
+    return ids.filter(pa.array(~np.logical_or.reduce(nobody))) if nobody else ids
 
 
 def repeated_in_words(found: dict[str, Any], location: str) -> str | None:

@@ -14,6 +14,7 @@ from patronage.runtime.histories import history_failures
 from patronage.runtime.purchase.with_covariates import CovariateParams
 from patronage.runtime.table_input import LARGEST_HISTORY as LARGEST_HISTORY
 from patronage.runtime.table_input import limits, too_large
+from patronage.runtime.unknown_levels import column_of, of_row
 from patronage.schema import Column, TableSchema
 from patronage.scoring.feature_rows import CUSTOMER_ID, ROW_DAY
 
@@ -48,7 +49,7 @@ def failures(bundle: AnyBundle, columns: Mapping[str, NDArray[Any]]) -> Masks:
     Returns
     -------
     dict of str to ndarray of bool, shape (n,)
-        Only reasons that some row has.
+        Only reasons that some row has; none names values, see `unknown_levels.with_levels`.
     """
     found: Masks = {}
     largest = limits(bundle)
@@ -95,16 +96,33 @@ def _history_failures(bundle: Bundle, columns: Mapping[str, NDArray[Any]]) -> Ma
     found.pop("a value that is missing or not finite")
     count, _ = bundle.spend.columns
     found[f"{count} negative"] = columns[count] < 0
-    endless = bundle.spend.p * columns[count] + bundle.spend.q <= 1
-    if isinstance(bundle.purchase, CovariateParams):
-        found |= bundle.purchase.effects.told(columns)[1]
+    # Numbers too large for the model, which have a reason of their own, may be too large for a float here.
+    with np.errstate(over="ignore", invalid="ignore"):
+        endless = bundle.spend.p * columns[count] + bundle.spend.q <= 1
+        if isinstance(bundle.purchase, CovariateParams):
+            found |= bundle.purchase.effects.told(columns)[1]
     found["no finite expected spend"] = endless & ~found[f"{count} negative"]
     return found
 
 
-def reasons_of(masks: Masks, rows: NDArray[np.intp]) -> list[str]:
-    """The reasons of some rows, in words."""
-    return ["; ".join(reason for reason, mask in masks.items() if mask[row]) for row in rows.tolist()]
+def reasons_of(masks: Masks, rows: NDArray[np.intp], found: pa.Table) -> list[str]:
+    """The reasons of some rows, in words; those that are of a value name the row's own.
+
+    Parameters
+    ----------
+    masks : dict of str to ndarray of bool, shape (n,)
+    rows : ndarray of int, shape (k,)
+    found : pyarrow.Table
+        These k rows, as they were found.
+    """
+    told: list[list[str]] = [[] for _ in rows]
+    for reason, mask in masks.items():
+        have = np.flatnonzero(mask[rows])
+        column = column_of(reason)
+        words = of_row(reason, found[column].to_numpy()[have], column) if column else [reason] * len(have)
+        for at, one in zip(have.tolist(), words, strict=True):
+            told[at].append(one)
+    return ["; ".join(reasons) for reasons in told]
 
 
 def rejected(table: pa.Table, masks: Masks, first_row: int, schema: pa.Schema) -> pa.Table:
@@ -126,7 +144,7 @@ def rejected(table: pa.Table, masks: Masks, first_row: int, schema: pa.Schema) -
     columns = {
         "row": pa.array(rows + first_row + 1, pa.int64()),
         "customer_id": pc.replace_substring(found[CUSTOMER_ID], NUL, "\\x00"),
-        "reasons": pa.array(reasons_of(masks, rows), pa.string()),
+        "reasons": pa.array(reasons_of(masks, rows, found), pa.string()),
         "record": pa.array([_as_json(record) for record in records.to_pylist()], pa.string()),
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
