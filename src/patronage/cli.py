@@ -74,7 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.argv = [f"patronage {command}", *rest]
     from patronage.pipelines.command import run
 
-    run(command)
+    try:
+        run(command)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has enough; what is left goes nowhere, so that nothing fails at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _named(command: str, rest: list[str]) -> list[str]:

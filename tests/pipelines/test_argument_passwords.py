@@ -55,6 +55,12 @@ def left(tmp_path):
         ("tracking.uri=http://me:s3cret@127.0.0.1:1",),
         ('out="host=h password=s3cret dbname=x.y"', "out_table=null"),
         ("ledger=postgres", 'ledger.uri="host=127.0.0.1 port=1 password=s3cret"', "as_of=2020-01-01"),
+        ("ledger=postgres", r'ledger.uri="host=127.0.0.1 port=1 password=x\ s3cret"', "as_of=2020-01-01"),
+        (f"out='postgresql://{NOBODY}?user=sc&password=x/s3@s3cret'",),
+        (f'out="postgresql://sc:x s3cret@{NOBODY}"',),
+        (f'out="postgresql://sc:x/s3cret@{NOBODY}"',),
+        (f'out="postgresql://sc:x s3cret@{NOBODY}',),
+        ("--multirun", f"out=postgresql://sc:x,s3cret@{NOBODY}"),
     ],
 )
 def test_a_password_is_kept_and_told_nowhere(left, given):
@@ -122,3 +128,17 @@ def test_flags_and_what_holds_no_password_stay_letter_by_letter():
 def test_a_password_of_several_values_is_refused():
     with pytest.raises(ConfigError, match=r"one environment variable, 'out=postgresql://user:\${oc.env:NAME}@host"):
         without_argument_passwords(["out=postgresql://sc:a${oc.env:B}@h/crm"])
+
+
+def test_a_configuration_that_is_shown_has_stars_for_the_environment_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADDRESS_OF_TEST", "postgresql://sc:s3cret@h/crm")
+    main(["score", "--cfg", "job", "--resolve", "out=${oc.env:ADDRESS_OF_TEST}"])
+    assert "out: postgresql://sc:***@h/crm" in capsys.readouterr().out
+
+
+def test_whoever_stops_reading_sees_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "patronage.cli", "score", "--help"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as told:
+        told.stdout.close()
+        assert told.stderr.read() == ""

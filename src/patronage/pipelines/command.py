@@ -15,11 +15,16 @@ from patronage.errors import ConfigError, PatronageError
 from patronage.files import check_writable
 from patronage.paths import conf_folder
 from patronage.pipelines import console
-from patronage.pipelines.argument_passwords import no_passwords_logged, passwords_read, without_argument_passwords
+from patronage.pipelines.argument_passwords import (
+    no_passwords_logged,
+    no_passwords_shown,
+    passwords_read,
+    without_argument_passwords,
+)
 from patronage.pipelines.composition import explained
 from patronage.pipelines.settings import plain
 from patronage.pipelines.signing import use_keys
-from patronage.tracking.passwords import without_passwords
+from patronage.tracking.passwords import lines_without_passwords
 
 OPTIONAL_GROUPS = {"score": ("dates",), "value": ("dates",), "sql": ("dates",), "monitor": ("dates",)}
 """Groups that may stay unset, by command, because they only lend their values to other keys."""
@@ -66,7 +71,7 @@ def run(name: str) -> None:
         if not any(argument.startswith(("-", "hydra.")) for argument in arguments):
             check_writable("outputs/logs")
         sys.argv[1:] = without_argument_passwords(arguments)
-        with _raising(), no_passwords_logged():
+        with _raising(), no_passwords_logged(), no_passwords_shown(arguments):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(job)()
     except PatronageError as error:
         console.refuse(error)
@@ -94,7 +99,7 @@ def _forget_passwords() -> None:
         written += (Path(config.runtime.output_dir) / config.output_subdir).glob("*.yaml")
     for path in written:
         logged = path.read_text(encoding="utf-8")
-        if (kept := without_passwords(logged)) != logged:
+        if (kept := lines_without_passwords(logged)) != logged:
             path.write_text(kept, encoding="utf-8")
 
 
