@@ -89,15 +89,22 @@ def test_dates_that_leave_one_period_are_told_with_those_that_leave_two():
     """182 days and one more period of 30 before 1998-06-30 is 1997-11-30; 30 days of cut-offs take two, 30 apart."""
     panel = Panel(n_cutoffs=3, step_days=30, level="latest")
     dates = Dates(cutoff=date(1997, 12, 30), horizon_days=182, observed_until=date(1998, 6, 30))
-    with pytest.raises(InputError, match=r"After 1997-12-30 .* until 1998-06-30.*dates\.cutoff=1997-11-30 or earlier"):
+    with pytest.raises(InputError, match=r"after 1997-12-30 .* until 1998-06-30.*dates\.cutoff=1997-11-30 or earlier"):
         refuse_single_periods(dates, panel, HAZARD)
     moved = dates.model_copy(update={"cutoff": date(1997, 11, 30)})
     refuse_single_periods(moved, panel, HAZARD)
     refuse_single_periods(dates, panel, Hazard(n_periods=0, period_days=30, trees={}))
-    with pytest.raises(InputError, match=r"back to 1997-06-01, which is one\. Set panel\.n_cutoffs=2 or more"):
+    with pytest.raises(InputError, match=r"back to 1997-06-01, which is one\. Set panel\.n_cutoffs=2 or more; or"):
         refuse_single_periods(moved, panel.model_copy(update={"n_cutoffs": 1}), HAZARD)
     with pytest.raises(InputError, match=r"panel\.n_cutoffs=3 or more"):
         refuse_single_periods(moved, Panel(n_cutoffs=2, step_days=20, level="latest"), HAZARD)
+    quarters = HAZARD.model_copy(update={"period_days": 90})
+    both = r"dates\.cutoff=1997-10-01 or earlier, .*; and panel\.n_cutoffs=4 or more"
+    with pytest.raises(InputError, match=both):
+        refuse_single_periods(dates, panel, quarters)
+    refuse_single_periods(
+        dates.model_copy(update={"cutoff": date(1997, 10, 1)}), panel.model_copy(update={"n_cutoffs": 4}), quarters
+    )
 
 
 def test_curves_and_scores_of_two_levels_are_told():

@@ -110,7 +110,10 @@ def test_the_bridge_finds_other_words_where_signs_turn():
     assert all(word in usual for word in ('"won"', '"won back"', '"profit taken"'))
     assert all(word in turned for word in ('"won at a loss"', '"back at a loss"', '"loss paid in"'))
     assert '"profit taken"' not in turned
-    assert '"revenue taken"' in waterfall_chart(steps_of(), "revenue less the cost of contacts").to_json()
+    assert '"revenue taken"' in waterfall_chart(steps_of(), "revenue").to_json()
+    less = waterfall_chart(steps_of(), "revenue less the cost of contacts").to_json()
+    assert '"revenue less costs taken"' in less
+    assert '"revenue taken"' not in less
     read = VALUE_READINGS["equity_bridge"]({"equity_waterfall": steps_of(acquisition=-20.0, realised_profit=10.0)}, "x")
     assert "customers took 20" in read
     assert "10 of expected losses were made" in read
@@ -156,7 +159,7 @@ def test_the_payback_chart_names_every_channel_that_does_not_pay_back():
 )
 def test_channels_that_pay_back_on_the_same_day_are_named_together(days, words):
     won = pd.DataFrame({"by": "acquisition channel", "group": list(days), "payback_days": list(days.values()),
-                        "payback_days_low": 0.0, "payback_days_high": 0.0, "never_breaks_even": 0.25,
+                        "payback_days_low": 0.0, "payback_days_high": 0.0, "never_breaks_even": 0.25, "ltv_to_cac": 2.0,
                         "cost_per_customer": 9.0, "n_customers": 5, "cost_unknown": 0})  # fmt: skip
     assert words in VALUE_READINGS["payback"]({"acquisition": won}, "profit")
     drawn = payback_chart(won).to_dict()["layer"][1]["encoding"]["x"]["scale"]["domain"]
@@ -178,6 +181,7 @@ def channels_of(**changed):
             "realised_where_cost_known": [11.0, 9.0, 9.0, 9.0, nan],
             "future_where_cost_known": [6.0, 4.0, 4.0, 4.0, nan],
             "value_created_per_customer": [9.0, 4.0, 10.0, -37.0, nan],
+            "ltv_to_cac": [17 / 8, 13 / 9, 13 / 3, 13 / 50, nan],
             "never_breaks_even": [0.2, 0.3, 0.1, 0.9, nan],
             "payback_days": [60.0, 200.0, 10.0, nan, nan],
             "payback_days_low": [40.0, 90.0, 5.0, nan, nan],
@@ -201,6 +205,14 @@ def test_an_open_interval_of_payback_reaches_the_end_of_the_axis():
     closed = payback_chart(channels_of(payback_days_high=300.0)).to_dict()
     assert closed["layer"][1]["encoding"]["x"]["scale"]["domain"] == [0, 300]
     assert not any("Open" in line for line in closed["title"]["subtitle"])
+
+
+def test_channels_that_fall_below_their_cost_again_are_named():
+    of_store = channels_of(ltv_to_cac=[2.0, 0.4, 3.0, 0.3, float("nan")])
+    assert "In the end they bring less than they cost by store." in VALUE_READINGS["payback"](
+        {"acquisition": of_store}, "profit"
+    )
+    assert "In the end" not in VALUE_READINGS["payback"]({"acquisition": channels_of()}, "profit")
 
 
 def test_channels_whose_cost_is_not_known_are_no_answer():

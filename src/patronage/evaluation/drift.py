@@ -207,9 +207,12 @@ def _text(one: ColumnProfile, values: NDArray[Any], sizes: DriftSizes) -> list[d
         counts, reference = np.append(counts, n_unknown), np.append(reference, 0)
     share = n_unknown / len(there)
     size, p_value = stability_index(reference, counts)
-    largest = max(one.categories, key=lambda name: abs(counted.get(name, 0) / len(there) - _share(one, name)))
-    now = counted.get(largest, 0) / len(there)
-    told = f"{largest or 'rare values'}: {_share(one, largest):.1%}, in the batch {now:.1%}"
+    changes = {name: (_share(one, name), counted.get(name, 0) / len(there)) for name in one.categories}
+    if REST not in one.categories and n_unknown:
+        changes["new texts"] = (0.0, share)
+    largest = max(changes, key=lambda name: abs(changes[name][1] - changes[name][0]))
+    before, now = changes[largest]
+    told = f"{largest or 'rare values'}: {before:.1%}, in the batch {now:.1%}"
     tests.append(_row("psi", one.n, len(there), {"reference": np.nan, "batch": np.nan}, size, sizes.psi, p_value, told))
     if REST not in one.categories:
         by_chance = min(1.0, (one.seen_once + 1) / (one.n + 1))

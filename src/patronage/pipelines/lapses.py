@@ -84,23 +84,25 @@ def refuse_single_periods(dates: Dates, panel: Panel, hazard: Hazard) -> None:
     if not hazard.n_periods:
         return
     horizon, period = dates.horizon_days, hazard.period_days
-    needed = f"Time to churn needs {FEWEST_PERIODS} periods of {period} days at least: one is the yes/no question. "
     further = timedelta(days=horizon + (FEWEST_PERIODS - 1) * period)
-    if len(_asked_on(dates.cutoff, horizon, period, dates.observed_until)) < FEWEST_PERIODS:
-        message = (
-            f"After {dates.cutoff} a horizon of {horizon} days leaves one, because the ledger is known until "
-            f"{dates.observed_until}. Set dates.cutoff={dates.observed_until - further} or earlier, a shorter "
-            "dates.horizon_days, or hazard=none."
-        )
-        raise InputError(needed + message)
     earliest = min(panel.cutoffs(dates.cutoff, horizon))
+    problems, remedies = [], []
+    if len(_asked_on(dates.cutoff, horizon, period, dates.observed_until)) < FEWEST_PERIODS:
+        problems.append(
+            f"after {dates.cutoff} a horizon of {horizon} days leaves one, because the ledger is known until "
+            f"{dates.observed_until}"
+        )
+        remedies.append(f"dates.cutoff={dates.observed_until - further} or earlier, or a shorter dates.horizon_days")
     if len(_asked_on(earliest, horizon, period, dates.cutoff)) < FEWEST_PERIODS:
         enough = 1 + math.ceil((FEWEST_PERIODS - 1) * period / panel.step_days)
+        problems.append(f"the cut-offs before it reach back to {earliest}, which is one")
+        remedies.append(f"panel.n_cutoffs={enough} or more")
+    if problems:
         message = (
-            f"The cut-offs before {dates.cutoff} reach back to {earliest}, which is one. Set "
-            f"panel.n_cutoffs={enough} or more, or hazard=none."
+            f"Time to churn needs {FEWEST_PERIODS} periods of {period} days at least, for one is the yes/no question: "
+            f"{'; '.join(problems)}. Set {'; and '.join(remedies)}; or hazard=none."
         )
-        raise InputError(needed + message)
+        raise InputError(message)
 
 
 def lapse_stays(ledger: Ledger, rows: pd.DataFrame, horizon_days: int, period_days: int, known_until: date) -> Stays:

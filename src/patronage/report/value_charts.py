@@ -33,6 +33,12 @@ STEPS = {
 }  # fmt: skip
 """Steps of the waterfall in words."""
 
+TWO_LINES = (
+    "indexof(datum.label, ' less ') < 0 ? datum.label : [slice(datum.label, 0, indexof(datum.label, ' less ')), "
+    "slice(datum.label, indexof(datum.label, ' less ') + 1)]"
+)
+"""How Vega writes a step of "revenue less costs" below its bar."""
+
 TURNED = {"acquisition": "won at a loss", "recovery": "back at a loss", "realised_profit": "loss paid in"}
 """What they are called where their sign is not the usual one."""
 
@@ -125,7 +131,8 @@ def waterfall_chart(steps: pd.DataFrame, money: str) -> alt.LayerChart:
     data = steps.assign(words=steps["step"].map(words), top=ends.max(axis=1), bottom=ends.min(axis=1))
     data["label"] = [_short(value) for value in data["value"]]
     order = list(words.values())
-    x = alt.X("words:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelLimit=90))
+    axis = alt.Axis(labelAngle=0, labelLimit=90, labelExpr=TWO_LINES)
+    x = alt.X("words:N", sort=order, title=None, axis=axis)
     title = lines_of(f"Customer equity: future {money}", AXIS_LETTERS)
     bars = alt.Chart(data).mark_bar(size=44).encode(
         x=x,

@@ -14,8 +14,10 @@ def in_money(words: str, money: str) -> str:
 
     Examples
     --------
-    >>> in_money("realised profit", "profit"), in_money("realised profit", "revenue less the cost of contacts")
+    >>> in_money("realised profit", "profit"), in_money("realised profit", "revenue")
     ('realised profit', 'realised revenue')
+    >>> in_money("realised profit", "revenue less the cost of contacts")
+    'realised revenue less costs'
     >>> in_money("unprofitable customers", "revenue")
     'customers below 0'
     """
@@ -23,7 +25,7 @@ def in_money(words: str, money: str) -> str:
         return words
     if words.startswith("unprofitable"):
         return f"{words.removeprefix('unprofitable')} below 0".strip()
-    return words.replace("profit", "revenue")
+    return words.replace("profit", "revenue" if money == "revenue" else "revenue less costs")
 
 
 def lines_of(title: str, letters: int = TITLE_LETTERS) -> str | list[str]:

@@ -109,8 +109,10 @@ def _beyond(told: pd.DataFrame, known: pd.DataFrame) -> str:
     """Channels that pay back later than was looked at, or may, in sentences; empty without any."""
     late = known.loc[known["payback_days"].isna(), "group"]
     maybe = told.loc[told["payback_days_high"].isna(), "group"]
+    again = told.loc[told["ltv_to_cac"] < 1, "group"]
     text = f" Not within the ages looked at: {', '.join(late)}." if len(told) and len(late) else ""
-    return f"{text} It may take longer than was looked at by {', '.join(maybe)}." if len(maybe) else text
+    text += f" It may take longer than was looked at by {', '.join(maybe)}." if len(maybe) else ""
+    return f"{text} In the end they bring less than they cost by {', '.join(again)}." if len(again) else text
 
 
 def _cost_unknown(won: pd.DataFrame) -> str:

@@ -222,6 +222,11 @@ def _notes(future: Future, change: Change | None, terms: StatementTerms, valuati
     if future.size < terms.futures:
         notes.append(f"{future.size} futures are drawn instead of {terms.futures}, to stay within memory.")
     notes += future.campaigning.sentences
+    if terms.cost_per_purchase > 0:
+        notes.append(
+            f"cost_per_purchase={terms.cost_per_purchase:g} is taken off purchases to come alone; what costs.orders "
+            "says is taken off those of the past and the future."
+        )
     unknown = int(facts["acquisition_cost"].isna().sum())
     if unknown == len(facts):
         notes.append("Without acquisition cost there is no payback and no ratio of lifetime value to it.")
