@@ -257,12 +257,15 @@ def test_a_table_s_number_that_single_precision_cannot_hold_is_refused(value):
             way(table)
 
 
-def test_monitoring_leaves_out_the_rows_that_scoring_does():
+def test_monitoring_scores_the_rows_that_scoring_does():
     columns = columns_of(5)
     columns["spend_total"][1], columns["T"][3] = 1e39, 1e12
     found = _scored(columns, Scorer(BUNDLE), "a test")
-    assert found.left_out == {"spend_total too large": 1, "T too large": 1}
-    assert len(found) == 3
+    assert found.unscored == {"spend_total too large": 1, "T too large": 1}
+    assert {len(values) for values in found.scores.values()} == {3}
+    assert {name: int(np.isnan(found.inputs[name]).sum()) for name in ("spend_total", "T", "recency")} == {
+        "spend_total": 1, "T": 1, "recency": 0,
+    }  # fmt: skip
 
 
 def test_the_columns_of_a_ledger_are_checked_as_they_are_scored():

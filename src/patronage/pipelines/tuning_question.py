@@ -90,6 +90,7 @@ class Question:
         of_train = {name: value for name, value in config.items() if name not in own}
         own_settings(Train, of_train, "tune", GROUPS)
         store = tracking_store(config)
+        storage = studies_of(settings.storage, store.uri)
         store.check_writable()
         file = TunedFile.of(settings.out, config, not_of_train=tuple(own))
         file.check_free()
@@ -98,7 +99,7 @@ class Question:
             config=config,
             settings=settings,
             store=store,
-            storage=studies_of(settings.storage, store.uri),
+            storage=storage,
             file=file,
             read=table_material(of_train) if tells_rows(config) else ledger_material(of_train, rolling),
         )
