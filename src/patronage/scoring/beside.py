@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,15 +34,25 @@ def joined(parts: Sequence[Path], schema: pa.Schema, path: Path, watch: Watch | 
     OutputError
         If it cannot be written.
     """
-    # The ids of customers differ from row to row: looking for equal ones takes time and saves nothing.
-    repeated = [name for name in schema.names if name != "customer_id"]
+    # Scores and ids of customers differ from row to row: looking for equal ones takes time and saves nothing.
+    repeated = [one.name for one in schema if one.name != "customer_id" and not pa.types.is_floating(one.type)]
     with writing(path), pq.ParquetWriter(path, schema, use_dictionary=repeated) as writer:
-        for part in parts:
-            table = pq.read_table(part, schema=schema, memory_map=True)
+        for table in _read_ahead(parts, schema):
             writer.write_table(table, row_group_size=table.num_rows)
             if watch is not None:
                 watch(table)
     return path
+
+
+def _read_ahead(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The tables of parts, each read while the one before it is in use."""
+    with ThreadPoolExecutor(1) as reader:
+        coming: Future[pa.Table] | None = None
+        for part in (*parts, None):
+            ready = coming
+            coming = None if part is None else reader.submit(pq.read_table, part, schema=schema, memory_map=True)
+            if ready is not None:
+                yield ready.result()
 
 
 def joined_rejects(results: Results, work: Path) -> Path:
