@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rest = _named(command, rest)
     # Idle OpenMP threads that spin make small fits many times slower on busy machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Those of OpenBLAS spin for 2^26 cycles before they sleep, once in numpy and once in scipy; 2^4 do.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     sys.argv = [f"patronage {command}", *rest]
     from patronage.pipelines.command import run
 

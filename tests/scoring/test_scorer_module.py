@@ -369,3 +369,18 @@ def test_the_example_of_the_readme_runs(unpacked):
     assert done.returncode == 0, done.stderr
     assert "probability_alive" in done.stdout
     assert "reason_3_effect" in done.stdout
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE", "OPENBLAS_THREAD_TIMEOUT": "9"}])
+def test_idle_threads_sleep_unless_the_environment_says_otherwise(unpacked, given):
+    """They are told before numpy is imported, or OpenBLAS would not read it."""
+    told = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"} | given
+    code = f"import shop_scores, os, sys; print([os.environ[name] for name in {list(told)}])"
+    environment = {name: value for name, value in os.environ.items() if name not in told} | given
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | {"PYTHONPATH": str(unpacked)}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(list(told.values()))
+    module = (unpacked / "shop_scores" / "__init__.py").read_text()
+    assert module.index("OPENBLAS_THREAD_TIMEOUT") < module.index("\nfrom ._patronage")
