@@ -81,6 +81,11 @@ SCORE_VALUES = TableSchema(
 PURCHASE_OUTPUTS = ("probability_alive", "probability_active", "expected_purchases")
 """Scores that a purchase model tells of a customer. The scorer gives them to the churn model too."""
 
+MODEL_VERSION = Column(
+    "model_version", "string", "", False, "Registered name and version, or the fingerprint of the bundle."
+)
+"""What scores of every kind of model end with."""
+
 SCORES = TableSchema(
     "scores",
     (
@@ -88,13 +93,7 @@ SCORES = TableSchema(
         Column("as_of", "date", "", False, "The last day whose facts were known."),
         Column("horizon_days", "long", "days", False, "How far the scores look ahead of the as-of date."),
         *SCORE_VALUES.columns,
-        Column(
-            "model_version",
-            "string",
-            "",
-            False,
-            "Registered name and version, or the fingerprint of the bundle.",
-        ),
+        MODEL_VERSION,
     ),
 )
 
@@ -111,13 +110,7 @@ TABLE_SCORES = TableSchema(
         Column("as_of", "date", "", True, "The day of the row, or the one asked for, if either is known."),
         Column("horizon_days", "long", "days", True, "How far the score looks ahead of it, if the label says so."),
         *TABLE_SCORE_VALUES.columns,
-        Column(
-            "model_version",
-            "string",
-            "",
-            False,
-            "Registered name and version, or the fingerprint of the bundle.",
-        ),
+        MODEL_VERSION,
     ),
 )
 
