@@ -74,7 +74,7 @@ DIMENSIONS = (
     ),
     Dimension("satisfaction", "satisfaction_mean", "experience", "score", "is dissatisfied", "is satisfied"),
     Dimension(
-        "time to return", "gap_days_mean", "experience", "days", "comes back soon", "takes long to come back"
+        "time to return", "gap_days_mean", "experience", "days", "came back soon", "took long to come back"
     ),
 )  # fmt: skip
 """What is compared if nothing else is said."""
