@@ -10,7 +10,9 @@ from patronage.errors import ConfigError, FitError, InputError, ModelError
 from patronage.ledger.simulated import simulate_purchases
 from patronage.models import BetaGeoNBD
 from patronage.models.base import histories_of
-from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, beta_geometric_rows
+from patronage.models.purchase.beta_geometric_sums import ROWS_AT_ONCE, BetaGeoLikelihood
+from patronage.models.purchase.bg_nbd import beta_geometric_rows
+from patronage.models.rows import SummedLikelihood
 from patronage.runtime.histories import Histories
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
@@ -112,11 +114,36 @@ def test_the_sum_by_tables_is_that_of_the_rows_where_odds_overflow(chances):
     assert found.hessian == pytest.approx(rows.hessian @ counts, rel=1e-11)
 
 
+@pytest.mark.parametrize("chances", [0, 1])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_the_sum_in_blocks_is_that_of_the_rows(chances, shuffled):
+    """Long runs of one number of purchases, which have blocks of their own, and others between and after them."""
+    rng = np.random.default_rng(8)
+    x = np.repeat([0.0, 1.0, 2.0, 3.0, 4.0, 900.0], [500, 90_000, 300, 2_000, 70_000, 5_000])
+    x = np.concatenate([x, rng.integers(901, 1200, 3_000).astype(float)])
+    last = np.where(x > 0, rng.integers(1, 700, len(x)), 0) / 7
+    end = last + rng.integers(0, 700, len(x)) / 7
+    order = rng.permutation(len(x)) if shuffled else np.arange(len(x))
+    histories, counts = Histories(x[order], last[order], end[order]), rng.integers(1, 50, len(x)).astype(float)
+    likelihood = BetaGeoLikelihood(histories, counts, chances)
+    assert len(likelihood.repeat_count) > 2 * ROWS_AT_ONCE
+    if not shuffled:
+        assert {block.common is None for block in likelihood.blocks} == {True, False}
+    for values in ([0.3, 5.0, 0.9, 2.0], [40.0, 1e-2, 3.0, 0.1], [1e-3, 300.0, 1e-3, 50.0]):
+        found = likelihood(np.array(values))
+        by_row = SummedLikelihood(lambda *given: beta_geometric_rows(*given, chances), histories, counts)
+        expected = by_row(np.array(values))
+        assert found.value == pytest.approx(expected.value, rel=1e-13)
+        assert found.gradient == pytest.approx(expected.gradient, rel=1e-9)
+        assert found.hessian == pytest.approx(expected.hessian, rel=1e-9, abs=1e-12 * np.abs(expected.hessian).max())
+        assert np.array_equal(found.hessian, found.hessian.T)
+
+
 def test_a_fit_does_not_depend_on_threads_or_on_the_order_of_rows(monkeypatch):
     params = BetaGeoParams(0.25, 4.5, 0.8, 2.5)
-    frame = simulate_purchases(params, 150_000, 730, 0, "week", np.random.default_rng(4), True)
+    frame = simulate_purchases(params, 250_000, 730, 0, "week", np.random.default_rng(4), True)
     one = BetaGeoNBD().fit(frame)
-    assert len(one.fitted_data_[1]) > 2 * 25_000  # so the fit starts from samples, and takes several blocks
+    assert len(one.fitted_data_[1]) > ROWS_AT_ONCE + 2000  # so the fit starts from samples, and takes several blocks
     monkeypatch.setattr("patronage.runtime.blocks.THREADS", 1)
     two = BetaGeoNBD().fit(frame.sample(frac=1, random_state=0))
     assert one.params_ == two.params_

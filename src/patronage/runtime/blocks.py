@@ -6,8 +6,9 @@ not depend on the blocks.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,41 @@ THREADS = min(2, os.cpu_count() or 1)
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+
+
+class Scratch:
+    """Columns for intermediate results, which one block leaves to the next.
+
+    Fresh memory costs more to be handed out, page by page, than most formulas take to fill it.
+
+    Parameters
+    ----------
+    columns, rows : int
+        How many columns a block needs, and of how many rows at most.
+
+    Examples
+    --------
+    >>> scratch = Scratch(columns=2, rows=100)
+    >>> with scratch.taken(3) as (total, spare):
+    ...     _ = np.add(np.arange(3.0), 1.0, out=total)
+    ...     print(total)
+    [1. 2. 3.]
+    """
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self._shape, self._free = (columns, rows), list[NDArray[np.float64]]()
+
+    @contextmanager
+    def taken(self, rows: int) -> Iterator[NDArray[np.float64]]:
+        """Columns that nobody else has meanwhile, shape (columns, rows), with whatever the last block left in them."""
+        try:
+            columns = self._free.pop()
+        except IndexError:
+            columns = np.empty(self._shape)
+        try:
+            yield columns[:, :rows]
+        finally:
+            self._free.append(columns)
 
 
 def by_blocks(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .blocks import on_all_processors
+from .blocks import THREADS, Scratch, on_all_processors
 from .codes import LARGEST, ROWS_AT_ONCE, FloatArray, IndexArray, whole_unit
 from .distinct import distinct
 from .histories import Histories, WholeDays, checked_histories, history_columns
@@ -57,64 +57,81 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
     pairs of days. Rows of few purchases, nearly all, are counted in a table of all that may occur; the others are
     sorted. So cases come in one order, whatever that of the rows.
     """
-    unit, longest = whole_unit(t_x, observed), observed.max()
+    starts = range(0, len(x), ROWS_AT_ONCE)
+    longest = max(on_all_processors(lambda start: observed[start : start + ROWS_AT_ONCE].max(), starts))
+    unit = whole_unit(t_x, observed)
     if not unit or not 0 <= longest < MOST_DAYS / unit:
         return None
     pairs = _pairs_before(np.rint(longest * unit) + 1)
     room = min(max(len(x), LEAST_ROOM), MOST_ROOM)
     places = np.empty(len(x), dtype=np.intp)
+    scratch = Scratch(columns=5, rows=min(len(x), ROWS_AT_ONCE))
 
     def fill(start: int) -> FloatArray | None:
         rows = slice(start, start + ROWS_AT_ONCE)
-        purchases, last, end = x[rows], np.rint(t_x[rows] * unit), np.rint(observed[rows] * unit)
-        usable = last <= end
-        usable &= last / unit == t_x[rows]
-        usable &= end / unit == observed[rows]
-        usable &= np.floor(purchases) == purchases
-        if not usable.all() or last.min() < 0 or purchases.min() < 0:
-            return None
-        with np.errstate(over="ignore"):
-            number: FloatArray = purchases * pairs
-        number += _pairs_before(end)
-        number += last
-        if not number.max() < LARGEST:
-            return None
-        places[rows] = np.minimum(number, room)
-        return number[number >= room]
+        purchases = x[rows]
+        with scratch.taken(len(purchases)) as (last, end, number, spare, flags), np.errstate(over="ignore"):
+            usable, alike = flags.view(np.bool_)[: 2 * len(purchases)].reshape(2, -1)
+            np.rint(np.multiply(t_x[rows], unit, out=last), out=last)
+            np.rint(np.multiply(observed[rows], unit, out=end), out=end)
+            np.less_equal(last, end, out=usable)
+            usable &= np.equal(np.divide(last, unit, out=spare), t_x[rows], out=alike)
+            usable &= np.equal(np.divide(end, unit, out=spare), observed[rows], out=alike)
+            usable &= np.equal(np.floor(purchases, out=spare), purchases, out=alike)
+            if not usable.all() or last.min() < 0 or purchases.min() < 0:
+                return None
+            _pairs_before(end, out=number)
+            number += last
+            number += np.multiply(purchases, pairs, out=spare)
+            if not number.max() < LARGEST:
+                return None
+            places[rows] = np.minimum(number, room, out=spare)
+            beyond: FloatArray = number[np.greater_equal(number, room, out=usable)]
+            return beyond
 
-    parts = on_all_processors(fill, range(0, len(x), ROWS_AT_ONCE))
-    others = [part for part in parts if part is not None]
-    if len(others) < len(parts):
+    parts = on_all_processors(fill, starts)
+    rest = [part for part in parts if part is not None]
+    if len(rest) < len(parts):
         return None
     # The place beyond the table is that of all others together.
-    table = np.bincount(places, minlength=room)[:room]
+    shares = np.array_split(places, THREADS if len(starts) > 1 else 1)
+    table, *others = on_all_processors(lambda share: np.bincount(share, minlength=room + 1), shares)
+    for other in others:
+        table += other
+    table = table[:room]
     # Places are found several times as fast by a mask, and short whole numbers sorted twice as fast as floats.
-    seen, beyond = np.flatnonzero(table != 0), np.concatenate(others)
+    seen, beyond = np.flatnonzero(table != 0), np.concatenate(rest)
     short = np.int32 if beyond.max(initial=0) <= np.iinfo(np.int32).max else np.int64
     rare, times = np.unique(beyond.astype(short), return_counts=True)
-    days = _days_of(np.concatenate([seen, rare.astype(np.intp)]), int(pairs), unit)
-    if ((days.frequency > 0) != (days.recency > 0)).any():
-        return None
-    counts = np.concatenate([table[seen], times]).astype(np.float64)
-    return Histories(days.frequency.astype(np.float64), days.recency / unit, days.T / unit, days), counts
+    cases = _histories_of(np.concatenate([seen, rare.astype(np.intp)]), pairs, unit)
+    return None if cases is None else (cases, np.concatenate([table[seen], times]).astype(np.float64))
 
 
-def _days_of(numbers: IndexArray, pairs: int, unit: float) -> WholeDays:
-    """Back from numbers, in ascending order, to purchases and days."""
-    days = WholeDays(unit, *(np.empty(len(numbers), dtype=np.intp) for _ in range(3)))
+def _histories_of(numbers: IndexArray, pairs: float, unit: float) -> Histories | None:
+    """Back from numbers, in ascending order, to histories; None if purchases contradict the last day of some."""
+    whole = WholeDays(unit, *(np.empty(len(numbers), dtype=np.intp) for _ in range(3)))
+    frequency, recency, T = (np.empty(len(numbers)) for _ in range(3))
 
-    def fill(start: int) -> None:
+    def fill(start: int) -> bool:
         rows = slice(start, start + ROWS_AT_ONCE)
-        number = numbers[rows].astype(np.float64)
-        purchases = np.floor(number / pairs)
-        number -= purchases * pairs
-        end = np.floor((np.sqrt(8 * number + 1) - 1) / 2)
-        days.frequency[rows], days.T[rows], days.recency[rows] = purchases, end, number - _pairs_before(end)
+        last = numbers[rows].astype(np.float64)
+        purchases = np.floor(last / pairs)
+        last -= purchases * pairs
+        end = np.floor((np.sqrt(8 * last + 1) - 1) / 2)
+        last -= _pairs_before(end)
+        whole.frequency[rows], whole.recency[rows], whole.T[rows] = purchases, last, end
+        frequency[rows] = purchases
+        np.divide(last, unit, out=recency[rows])
+        np.divide(end, unit, out=T[rows])
+        return bool(((purchases > 0) == (last > 0)).all())
 
-    on_all_processors(fill, range(0, len(numbers), ROWS_AT_ONCE))
-    return days
+    usable = all(on_all_processors(fill, range(0, len(numbers), ROWS_AT_ONCE)))
+    return Histories(frequency, recency, T, whole) if usable else None
 
 
-def _pairs_before(day: Any) -> Any:
+def _pairs_before(day: Any, out: FloatArray | None = None) -> Any:
     """How many pairs of days end before that day."""
-    return day * (day + 1) * 0.5
+    pairs = np.add(day, 1, out=out)
+    pairs *= day
+    pairs *= 0.5
+    return pairs

@@ -23,7 +23,8 @@ from typing import ClassVar
 from patronage.models import lifetimes_engine
 from patronage.models.covariates import Slots
 from patronage.models.likelihood import LogLikelihood
-from patronage.models.purchase.bg_nbd import BetaGeoLikelihood, beta_geometric_rows, beta_geometric_starts
+from patronage.models.purchase.beta_geometric_sums import BetaGeoLikelihood
+from patronage.models.purchase.bg_nbd import beta_geometric_rows, beta_geometric_starts
 from patronage.models.purchase.model import PurchaseModel, parameter_names
 from patronage.models.rows import Parameters, Rows
 from patronage.runtime.histories import FloatArray, Histories

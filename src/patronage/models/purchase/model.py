@@ -48,11 +48,12 @@ from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
 
-SAMPLE_SIZES = (1_500, 20_000)
+SAMPLE_SIZES = (1_500, 20_000, 150_000)
 """Distinct histories in the samples that a large fit starts from: all starts climb on the first, the best goes on."""
 
-SAMPLE_TOLERANCE = 1e-5
-"""Gradient at which a climb on a sample stops; the maximum of all data lies farther away."""
+FIRST_TOLERANCE, SAMPLE_TOLERANCE = 1e-5, 5e-5
+"""Gradients at which climbs on the first sample, which have to agree, and on later ones stop; the maximum of all data
+lies farther away."""
 
 WORTH_SAMPLING = 25_000
 """Distinct histories from which on a fit starts from samples."""
@@ -62,6 +63,9 @@ LEAST_CURVATURE = 1e-4
 
 MOST_COUNTED = 4096
 """Customers behind a history from which on it counts as equally frequent."""
+
+TELLING = 8192
+"""Histories that tell how frequent the others are."""
 
 N_STARTS = 3
 """Starts that must converge before a fit is believed."""
@@ -170,7 +174,7 @@ class PurchaseModel(PredictingModel):
         if not len(histories):
             message = "There are no customers to fit the model to."
             raise FitError(message)
-        if not (counts[histories.frequency > 0]).any():
+        if not ((counts > 0) & (histories.frequency > 0)).any():
             message = (
                 "No customer has a repeat purchase, so neither the purchase rate nor the dropout can be estimated."
             )
@@ -421,8 +425,8 @@ class PurchaseModel(PredictingModel):
         for sample, weights in _samples(counts):
             some_encoded = None if encoded is None else encoded[sample]
             part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
-            tried = starts[:1] if climbs else starts[:N_STARTS]
-            some = [climb(part, start, SAMPLE_TOLERANCE)[0] for start in tried]
+            tried, tolerance = (starts[:1], SAMPLE_TOLERANCE) if climbs else (starts[:N_STARTS], FIRST_TOLERANCE)
+            some = [climb(part, start, tolerance)[0] for start in tried]
             climbs += some
             best = max(some, key=lambda one: one.mean_log_likelihood)
             starts = [best.end, *starts]
@@ -471,13 +475,19 @@ def _sample(counts: FloatArray, size: int) -> tuple[IndexArray, FloatArray]:
     weights : ndarray
         Customers behind each; they sum to those of all.
     """
-    # How many are more frequent than 0, 1, 2, ...; a sort would take longer than the climb.
-    more_often = len(counts) - np.cumsum(np.bincount(np.minimum(counts, MOST_COUNTED).astype(np.intp)))
-    often = np.argmax(more_often <= size // 2)
-    frequent, others = np.flatnonzero(counts >= often + 1), np.flatnonzero(counts < often + 1)
-    drawn = others[:: max(len(others) // (size - len(frequent)), 1)]
-    scale = (counts.sum() - counts[frequent].sum()) / counts[drawn].sum()
-    return np.concatenate([frequent, drawn]), np.concatenate([counts[frequent], scale * counts[drawn]])
+    # How many are more frequent than 0, 1, 2, ..., as far as some of them tell.
+    some = np.minimum(counts[:: max(len(counts) // TELLING, 1)], MOST_COUNTED).astype(np.intp)
+    more_often = 1 - np.cumsum(np.bincount(some)) / len(some)
+    often = np.argmax(more_often * len(counts) <= size // 2)
+    is_in = counts >= often + 1
+    others = np.flatnonzero(~is_in)
+    is_in[others[:: max(len(others) // max(size - (len(counts) - len(others)), 1), 1)]] = True
+    index = np.flatnonzero(is_in)
+    weights = counts[index]
+    drawn = weights < often + 1
+    if (of_drawn := weights[drawn].sum()) > 0:
+        weights[drawn] *= (counts.sum() - weights[~drawn].sum()) / of_drawn
+    return index, weights
 
 
 def _as_given(covariates: Sequence[str] | str) -> list[str] | str:
