@@ -8,14 +8,17 @@ Python. ``summary`` goes from the Parquet files to a Parquet file of the summary
 to, ``sql`` is the same result by a query that a good engineer would write for DuckDB, ``checked`` opens the ledger
 through its contract first. ``regularity`` is the summary with log_intervals, which models of regular purchasing need,
 and ``regularity_sql`` the same by hand. ``features`` is the full feature set. lifetimes and pymc-marketing (where
-`PYMC_PYTHON` names a Python that has it) get the transactions as a pandas frame that is already in memory, and their
-summary is timed alone. The table is printed and kept in summary_scale.csv beside this file.
+`PYMC_PYTHON` names a Python that has it) get the transactions as a pandas frame that is already in memory, without a
+limit, and their summary is timed alone; where the machine's memory does not hold them, their line has no figures. The
+table is printed and kept in summary_scale.csv beside this file.
 """
 
 import argparse
 import json
+import math
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,6 +153,9 @@ PEERS = {
 
 PEER_RUN = """
 import json, resource, sys, time, warnings
+from pathlib import Path
+if (score := Path("/proc/self/oom_score_adj")).exists():
+    score.write_text("1000")  # if memory runs out, this process ends and no other
 warnings.simplefilter("ignore")
 import pandas as pd
 frame = pd.read_parquet(sys.argv[1] + "/transactions", columns=["customer_id", "timestamp", "amount"])
@@ -191,6 +197,8 @@ def peer(name, world):
         return None
     code = PEER_RUN.format(setup=PEERS[name])
     done = subprocess.run([python, "-c", code, world, str(AS_OF)], capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGKILL:
+        return math.nan, math.nan, 0
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
