@@ -129,6 +129,7 @@ def test_nothing_is_regular_in_cdnow(cdnow, model, by_39_weeks, by_78_weeks):
         fitted = model().fit(histories, weights=histories["n_customers"])
         assert fitted.k_ == 1
         assert list(fitted.k_log_likelihoods_) == [1, 2, 3]
+        assert "beyond k = 1" not in {check.name for check in fitted.certificate_.checks}
         assert fitted.log_likelihood_ == pytest.approx(log_likelihood, abs=1e-3)
 
 

@@ -157,6 +157,19 @@ def test_weights_are_repetitions(sample):
     assert weighted.n_customers_ == 2357
 
 
+@pytest.mark.parametrize("weighted", [30, 6_000])
+def test_rows_without_weight_are_as_if_they_were_not_there(weighted):
+    """Many rows, so that a sample of all of them may miss those few that count."""
+    rng = np.random.default_rng(5)
+    world = simulate_purchases(BetaGeoParams(0.5, 4.5, 0.8, 2.5), 120_000, 728, 0, "week", rng, whole_days=False)
+    weights = np.zeros(len(world))
+    weights[rng.choice(len(world), weighted, replace=False)] = 0.01
+    model, alone = BetaGeoNBD().fit(world, weights=weights), BetaGeoNBD().fit(world[weights > 0])
+    assert len(model.fitted_data_[1]) == weighted
+    assert model.params_ == pytest.approx(alone.params_, rel=1e-6)
+    assert model.log_likelihood_ == pytest.approx(alone.log_likelihood_ / 100, rel=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1 / 7, 1, 7, 365])
 def test_the_unit_of_time_scales_alpha_alone(sample, scale):
     scaled = sample.assign(recency=sample["recency"] * scale, T=sample["T"] * scale)

@@ -30,6 +30,17 @@ def test_a_good_fit_passes(kind):
     }
 
 
+@pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
+def test_a_good_fit_of_many_customers_passes(kind):
+    """From 25,000 distinct histories on the starts climb on a sample, where they have to agree."""
+    rng = np.random.default_rng(3)
+    world = simulate_purchases(BetaGeoParams(0.25, 4.5, 0.8, 2.5), 26_000, 728, 0, "week", rng, whole_days=False)
+    certificate = kind().fit(world).certificate_
+    assert certificate.passed, certificate.words()
+    (starts,) = [check for check in certificate.checks if check.name == "starts"]
+    assert starts.words.startswith("3 of 3 starts led to the same maximum on a sample of 1,5")
+
+
 def test_totals_are_those_of_the_literature():
     """Expected repeat purchases of the CDNOW sample in 39 weeks: BG/NBD 2494.0, Pareto/NBD 2524.9, actual 2457."""
     for kind, total in ((BetaGeoNBD, 2494.0), (ModifiedBetaGeoNBD, 2475.6), (ParetoNBD, 2524.9)):

@@ -18,6 +18,7 @@ CALLS = {
     "horizon as text": (lambda m: m.expected_purchases(FRAME, "a"), "horizon must be a finite time"),
     "n_max below 0": (lambda m: m.purchase_probabilities(FRAME, -1, 3.0), "n_max must be a whole number"),
     "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
+    "rate as text": (lambda m: m.discounted_expected_purchases(FRAME, "x"), "rate must be a finite discount rate"),
     "level in per cent": (lambda m: m.summary(90), "0.9 is 90 %"),
     "a seed for a generator": (lambda m: m.draw(FRAME, 3.0, 5, 42), r"numpy.random.default_rng\(42\)"),
 }
@@ -57,11 +58,18 @@ def test_an_arrow_table_is_a_frame():
         (np.ones(3), r"one a row; got shape \(3,\)"),
         (np.r_[-1.0, np.ones(len(FRAME) - 1)], r"negative \(1 row, first: 0\)"),
         (np.zeros(len(FRAME)), "All weights are zero"),
+        (pd.Series(np.ones(len(FRAME)), index=FRAME.index[::-1]), "may belong to another row"),
     ],
 )
 def test_weights_that_are_none(weights, said):
     with pytest.raises(InputError, match=said):
         BetaGeoNBD().fit(FRAME, weights=weights)
+
+
+def test_bad_weights_are_named_by_the_index_of_the_frame():
+    frame = FRAME.set_index(FRAME["ID"].map("c{}".format))
+    with pytest.raises(InputError, match=r"negative \(1 row, first: c3\)"):
+        BetaGeoNBD().fit(frame, weights=pd.Series(1.0, index=frame.index).where(frame.index != "c3", -1.0))
 
 
 def test_parameters_of_another_model():

@@ -218,13 +218,14 @@ def histories_of(frame: Any) -> Histories:
     return checked_histories(frequency, recency, T, ids=getattr(frame, "index", None))
 
 
-def checked_weights(weights: ArrayLike | None, length: int) -> FloatArray:
-    """Weights as an array; ones if there are none.
+def checked_weights(weights: ArrayLike | None, frame: Any, length: int) -> FloatArray:
+    """Weights of the rows of a frame as an array; ones if there are none.
 
     Raises
     ------
     InputError
-        If they are of another length, negative, not finite, or all zero.
+        If they are of another length, negative, not finite, or all zero; or if they and the frame are labelled and
+        their labels differ, so that a weight may belong to another row.
     """
     if weights is None:
         return np.ones(length)
@@ -232,7 +233,14 @@ def checked_weights(weights: ArrayLike | None, length: int) -> FloatArray:
     if array.shape != (length,):
         message = f"weights must be {length:,} numbers, one a row; got shape {array.shape}."
         raise InputError(message)
-    refuse_rows({"not finite": ~np.isfinite(array), "negative": array < 0}, what="weights")
+    index = getattr(frame, "index", None)
+    if isinstance(weights, pd.Series) and isinstance(index, pd.Index) and not weights.index.equals(index):
+        message = (
+            "weights and the frame have different indexes, so a weight may belong to another row: give "
+            "weights.reindex(frame.index), or weights.to_numpy() if they are in the order of the rows."
+        )
+        raise InputError(message)
+    refuse_rows({"not finite": ~np.isfinite(array), "negative": array < 0}, what="weights", ids=index)
     if not array.sum() > 0:
         message = "All weights are zero: there are no customers to fit the model to."
         raise InputError(message)

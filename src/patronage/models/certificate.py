@@ -144,7 +144,8 @@ def _starts(estimate: Estimate) -> Check:
     first = [one for one in estimate.climbs if one.n_histories == sizes[0]] if sizes else []
     arrived = [one for one in first if one.gradient_norm <= GRADIENT_TOLERANCE]
     if len(arrived) < 3:
-        words = f"{len(arrived)} of {len(first)} starts reached a maximum; three must. Fit with engine=native."
+        advice = "Use a simpler model, more data or priors." if first else "Fit with engine=native."
+        words = f"{len(arrived)} of {len(first)} starts reached a maximum; three must. {advice}"
         return Check("starts", False, float(len(arrived)), words)
     top = max(one.mean_log_likelihood for one in arrived)
     same = sum(same_maximum(one.mean_log_likelihood, top) for one in arrived)

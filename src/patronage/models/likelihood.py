@@ -319,7 +319,7 @@ def _reached(objective: Objective, nearest: Climb) -> str:
         if start > 0 and not 1e-4 < end / start < 1e4
     ]
     ran = f": {'; '.join(away)}, which these data do not determine" if away else ""
-    return f"the best start reached {nearest.gradient_norm:.1e} at {ends}{ran}."
+    return f"the best start reached {nearest.gradient_norm:.3g} at {ends}{ran}."
 
 
 def same_maximum(one: float, highest: float) -> bool:

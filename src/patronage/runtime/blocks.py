@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 import numpy as np
@@ -109,7 +110,8 @@ def on_all_processors(work: Callable[[Block], Result], blocks: Sequence[Block], 
             results[place] = work(blocks[place])
 
     with ThreadPoolExecutor(THREADS - 1) as pool:
-        others = [pool.submit(take_turns) for _ in range(THREADS - 1)]
+        # In a copy of the context, which holds numpy's errstate.
+        others = [pool.submit(copy_context().run, take_turns) for _ in range(THREADS - 1)]
         take_turns()
         for other in others:
             other.result()

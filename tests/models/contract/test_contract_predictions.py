@@ -18,6 +18,11 @@ def model():
     return ShiftedBetaGeometric().fit({"period": range(8), "survivors": REGULAR})
 
 
+def test_customers_in_the_place_of_periods_are_told(model):
+    with pytest.raises(InputError, match="survival takes the periods first"):
+        model.survival(pd.DataFrame({"tenure": [1, 2]}), [1, 2])
+
+
 def test_predictions_keep_the_index(model):
     frame = pd.DataFrame({"tenure": [0, 5, 2], "churned": [False, False, True]}, index=["new", "old", "gone"])
     table = pd.DataFrame(

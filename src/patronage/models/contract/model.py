@@ -1,5 +1,6 @@
 """What the contractual models share: predictions through the runtime."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,9 @@ class ContractModel(ContractFit):
         return pd.concat(parts, ignore_index=True)
 
     def _curve(self, periods: ArrayLike, frame: Any, name: str) -> Any:
+        if hasattr(periods, "columns") or isinstance(periods, Mapping):
+            message = f"{name} takes the periods first and the customers second: {name}([1, 2, 3], frame)."
+            raise InputError(message)
         quantity = getattr(self._newcomers(frame), name)
         if frame is None:
             values = quantity(periods)

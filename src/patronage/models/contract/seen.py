@@ -164,5 +164,5 @@ def _of_cohorts(cohorts: Cohorts, weights: ArrayLike | None) -> Seen:
 
 def _of_tenures(frame: Any, weights: ArrayLike | None) -> Seen:
     tenures = tenures_of(frame)
-    counts = checked_weights(weights, len(tenures))
+    counts = checked_weights(weights, frame, len(tenures))
     return Seen(tenures, counts, frame, np.arange(len(tenures)), counts)

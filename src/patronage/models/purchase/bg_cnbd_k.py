@@ -169,10 +169,10 @@ class _RegularModel(PurchaseModel):
         return twin
 
     def _special_cases(self, histories: Histories, counts: FloatArray) -> dict[str, float]:
-        """K = 1, if k was chosen; a k that was given contains none of the other models."""
-        if self.k is not None:
-            return super()._special_cases(histories, counts) if self.k == 1 else {}
-        return {"k = 1": self.k_log_likelihoods_[1]}
+        """K = 1, if more was chosen; a k above 1 that was given contains none of the other models."""
+        if self._stages == 1:
+            return super()._special_cases(histories, counts)
+        return {"k = 1": self.k_log_likelihoods_[1]} if self.k is None else {}
 
     def _starts(self, histories: Histories, counts: FloatArray) -> list[FloatArray]:
         """Those of BG/NBD with stages k times as fast as purchases."""
@@ -230,7 +230,7 @@ class _RegularModel(PurchaseModel):
             & (given > most + 1e-6 * (1 + np.abs(most))),
         }
         refuse_rows(failures, what="purchase histories", ids=getattr(frame, "index", None))
-        n = checked_weights(weights, len(x))
+        n = checked_weights(weights, frame, len(x))
         intervals = float(n @ x)
         return float(n @ given) / intervals if intervals else 0.0
 

@@ -23,6 +23,7 @@ from patronage.models.base import (
 from patronage.models.certificate import Certificate, of_edges, of_maximum, of_nested, of_totals
 from patronage.models.covariates import CovariatePlan, Slots
 from patronage.models.likelihood import (
+    ARRIVED,
     Climb,
     Estimate,
     LogLikelihood,
@@ -51,9 +52,9 @@ from patronage.runtime.purchase.with_covariates import CovariateParams
 SAMPLE_SIZES = (1_500, 20_000, 150_000)
 """Distinct histories in the samples that a large fit starts from: all starts climb on the first, the best goes on."""
 
-FIRST_TOLERANCE, SAMPLE_TOLERANCE = 1e-5, 5e-5
-"""Gradients at which climbs on the first sample, which have to agree, and on later ones stop; the maximum of all data
-lies farther away."""
+SAMPLE_TOLERANCE = 5e-5
+"""Gradient at which climbs on all samples but the first stop, where starts have to agree; the maximum of all data lies
+farther away."""
 
 WORTH_SAMPLING = 25_000
 """Distinct histories from which on a fit starts from samples."""
@@ -388,10 +389,12 @@ class PurchaseModel(PredictingModel):
             cases, counts = counted_histories(frequency, recency, T, ids=getattr(frame, "index", None))
             return cases, counts, self._learned(frame, counts)
         histories = self._histories(frame)
-        per_row = checked_weights(weights, len(histories))
+        per_row = checked_weights(weights, frame, len(histories))
         encoded = self._learned(frame, per_row)
         first, inverse = distinct(histories.frequency, histories.recency, histories.T, *encoded.T)
         counts = np.bincount(inverse, per_row, minlength=len(first)).astype(np.float64)
+        if not counts.all():
+            first, counts = first[counts > 0], counts[counts > 0]
         return histories.take(first), counts, encoded[first]
 
     def _objective(
@@ -425,7 +428,7 @@ class PurchaseModel(PredictingModel):
         for sample, weights in _samples(counts):
             some_encoded = None if encoded is None else encoded[sample]
             part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
-            tried, tolerance = (starts[:1], SAMPLE_TOLERANCE) if climbs else (starts[:N_STARTS], FIRST_TOLERANCE)
+            tried, tolerance = (starts[:1], SAMPLE_TOLERANCE) if climbs else (starts[:N_STARTS], ARRIVED)
             some = [climb(part, start, tolerance)[0] for start in tried]
             climbs += some
             best = max(some, key=lambda one: one.mean_log_likelihood)

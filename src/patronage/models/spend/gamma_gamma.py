@@ -145,7 +145,7 @@ class GammaGamma(LikelihoodModel):
             (q not above 1) and finite_mean is "refuse".
         """
         frequency, mean = self._checked(frame)
-        per_row = checked_weights(weights, len(frequency))
+        per_row = checked_weights(weights, frame, len(frequency))
         used = (frequency > 0) & (mean > 0) & (per_row > 0)
         if used.sum() < 2:
             bought = "purchases" if self.include_first else "repeat purchases"

@@ -281,8 +281,8 @@ class PurchaseParams(ABC):
         -------
         ndarray of float64, shape (n,)
         """
-        if not 0 <= rate < np.inf:
-            message = f"rate must be a finite discount rate per time unit, 0 and above; got {rate}."
+        if not isinstance(rate, numbers.Real) or not 0 <= rate < np.inf:
+            message = f"rate must be a finite discount rate per time unit, 0 and above; got {rate!r}."
             raise InputError(message)
         if rate == 0:
             if horizon is None:
