@@ -62,8 +62,8 @@ def labels_by_hand(ledger, customer, as_of, horizon_days):
     profit = sum(margin for fact in later if (margin := margin_of(fact)) is not None)
     for table in ("contacts", "campaigns"):
         for fact in ledger[table]:
-            if fact["customer_id"] == customer and as_of < fact["day"] <= end and fact["cost"] is not None:
-                profit -= fact["cost"]
+            if fact["customer_id"] == customer and as_of < fact["day"] <= end and fact.get("treated") != 0:
+                profit -= fact["cost"] or 0
     bought = 1 if spend_of else 0
     return {
         "purchased": bought, "churned": 1 - bought, "purchases": len(spend_of), "spend": sum(spend_of.values()),

@@ -138,10 +138,10 @@ def fits(rate, channel, kind):
 
 def of_campaign(campaign, costs):
     """What it cost, and whether nobody knows."""
-    if campaign.get("cost") is not None and costs.observed:
-        return exact(campaign["cost"]), False
     if campaign["treated"] != 1:
         return 0, False
+    if campaign.get("cost") is not None and costs.observed:
+        return exact(campaign["cost"]), False
     return exact(costs.campaigns.get(campaign["action"], 0)), campaign["action"] not in costs.campaigns
 
 

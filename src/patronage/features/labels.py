@@ -12,7 +12,7 @@ from patronage.features.group import unmet
 from patronage.features.point_in_time import Known, joined
 from patronage.features.transaction_days import moved_refunds, moves_refunds, transaction_days
 from patronage.ledger.purchases import MONEY
-from patronage.ledger.tables import LedgerTables
+from patronage.ledger.tables import LedgerTables, campaign_cost
 from patronage.schema import Column, TableSchema
 
 LABELS = TableSchema(
@@ -26,7 +26,7 @@ LABELS = TableSchema(
         Column(
             "profit", "double", "money", False,
             "Margin of all lines within the horizon, refunds included, less the cost of contacts and campaigns, as far "
-            "as these are known. Not there if the ledger knows no margin.", optional=True,
+            "as these are known; a control costs nothing. Not there if the ledger knows no margin.", optional=True,
         ),
     ),
 )  # fmt: skip
@@ -76,7 +76,8 @@ def labels(tables: LedgerTables, as_of: date | Sequence[date], horizon_days: int
     for name in ("contacts", "campaigns"):
         if knows_margin and not unmet([f"{name}.cost"], tables):
             facts = known.facts(name)
-            costs = known.ahead(facts.select("customer_id", "day", cost=facts.cost.cast(MONEY)), horizon_days)
+            cost = campaign_cost(facts) if name == "campaigns" else facts.cost
+            costs = known.ahead(facts.select("customer_id", "day", cost=cost.cast(MONEY)), horizon_days)
             parts.append((costs.group_by(*keys).aggregate(**{f"{name}_cost": _.cost.sum()}), keys))
             profit = profit - _[f"{name}_cost"].fill_null(0)
     table = joined(known.up_to(first).select("customer_id", "as_of"), parts)

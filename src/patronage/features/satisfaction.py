@@ -7,7 +7,7 @@ from ibis import _
 
 from patronage.features.group import Feature, FeatureGroup, ratio
 from patronage.features.point_in_time import Known, is_last_known
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import MONEY, SUMMED
 
 SLOPE_DAYS = 365
 """The slope is told for a year: what a score changes by in a day is too small a number to read."""
@@ -25,7 +25,7 @@ def score_days(known: Known) -> Any:
     contacts = known.facts("contacts")
     scored = contacts.filter(contacts.satisfaction.notnull())
     days = scored.group_by("customer_id", "day").aggregate(
-        scores=_.count().cast("int64"), score_sum=_.satisfaction.cast(MONEY).sum().cast(MONEY)
+        scores=_.count().cast("int64"), score_sum=_.satisfaction.cast(MONEY).sum().cast(SUMMED)
     )
     days = known.until_last(days)
     days = days.mutate(next_day=_.day.lead().over(ibis.window(group_by="customer_id", order_by="day")))

@@ -10,7 +10,7 @@ from ibis import _
 
 from patronage.features.group import LOGARITHM, RECENT_DAYS
 from patronage.features.point_in_time import Known, is_last_known, joined
-from patronage.ledger.purchases import MONEY, netting_day
+from patronage.ledger.purchases import MONEY, SUMMED, netting_day
 from patronage.ledger.tables import LedgerTables, business_day
 
 
@@ -29,11 +29,10 @@ def transaction_days(tables: LedgerTables) -> Any:
     money = table.amount.cast(MONEY)
     parts = _parts(tables, money)
     lines = table.select("customer_id", day=business_day(table), money=money, is_refund=money < 0, **parts)
-    # A sum of decimals is wider than they are; for one day, their own width will do, and is quicker to go on with.
     days = lines.group_by("customer_id", "day").aggregate(
         largest=_.money.max(),
         refunds=ibis.ifelse(_.is_refund, 1, 0).sum().cast("int64"),
-        **{name: _[name].sum().cast(MONEY) for name in parts},
+        **{name: _[name].sum().cast(SUMMED) for name in parts},
     )
     return days.mutate(is_purchase=_.largest >= 0).drop("largest")
 
@@ -122,7 +121,7 @@ def _parts(tables: LedgerTables, money: Any) -> dict[str, Any]:
     }
     margin = [table.margin.cast(MONEY)] if "margin" in table.columns else []
     if "cost_of_goods" in table.columns:
-        margin.append((money - table.cost_of_goods.cast(MONEY)).cast(MONEY))
+        margin.append(money.cast(SUMMED) - table.cost_of_goods.cast(MONEY))
     if margin:
         parts["margin"] = ibis.coalesce(*margin)
         parts["margin_sales"] = ibis.ifelse(parts["margin"].notnull(), money, None)

@@ -17,6 +17,11 @@ from patronage.ledger.tables import business_day
 MONEY = "decimal(18, 6)"
 """Amounts are summed as decimals: sums of floats depend on their order, which engines that work in parallel vary."""
 
+SUMMED = "decimal(38, 6)"
+"""Sums and differences of amounts: `MONEY` holds any single amount that the contract takes, but not two of them.
+
+Not every engine widens a difference by itself, so that one of its terms is cast to this before it is taken."""
+
 
 def netting_day(transactions: Any) -> Any:
     """The day whose purchases a row is netted with: that of its order where this is known, else its own."""

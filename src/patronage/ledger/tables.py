@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import ibis
+
 from patronage.schema import BUSINESS_DAYS, LEDGER_TABLES
 
 
@@ -48,3 +50,19 @@ def business_day(facts: Any, moment: str = "timestamp") -> Any:
     """
     day = BUSINESS_DAYS[moment]
     return facts[day] if day in facts.columns else facts[moment].date()
+
+
+def campaign_cost(campaigns: Any) -> Any:
+    """What each row of campaigns cost: a control was left alone, so that a cost on its row does not count.
+
+    Parameters
+    ----------
+    campaigns : ibis.Table
+        As described in `schema.CAMPAIGNS`, with a column `cost`.
+
+    Returns
+    -------
+    ibis.expr.types.NumericValue
+        Money; missing for a control, and where it is not known.
+    """
+    return ibis.ifelse(campaigns.treated == 1, campaigns.cost, None)

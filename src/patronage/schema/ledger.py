@@ -105,7 +105,10 @@ CAMPAIGNS = TableSchema(
         DAY,
         Column("action", "string", "", False, "What was done."),
         Column("treated", "long", "0 or 1", False, "1 if it was done, 0 for a control that was left alone."),
-        Column("cost", "double", "money", True, "What it cost; missing or 0 for a control.", optional=True),
+        Column(
+            "cost", "double", "money", True,
+            "What it cost. A control costs nothing: what stands here for one does not count.", optional=True,
+        ),
         Column("response", "long", "0 or 1", True, "1 if the customer responded; missing if unknown.", optional=True),
         Column(
             "responded_at", "timestamp", "", True,

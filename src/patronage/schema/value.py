@@ -24,7 +24,7 @@ CUSTOMER_PROFIT = TableSchema(
         Column("return_cost", "double", "money", False, "Of taking lines back."),
         Column("spread_cost", "double", "money", False, "The customer's part of bills that are spread by activity."),
         Column("cost_to_serve", "double", "money", False, "The four before it together."),
-        Column("campaign_cost", "double", "money", False, "Of campaigns that reached the customer."),
+        Column("campaign_cost", "double", "money", False, "Of campaigns; a control costs nothing."),
         Column("retention_contact_cost", "double", "money", False, "Of contacts to keep the customer."),
         Column("retention_cost", "double", "money", False, "The two before it together."),
         Column("acquisition_cost", "double", "money", False, "In the period in which the customer was won."),

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import MONEY, SUMMED
 from patronage.ledger.tables import LedgerTables, business_day
 from patronage.value.activity_costs import ActivityCosts, ContactRate, Pool
 from patronage.value.periods import Period, period_of
@@ -69,7 +69,7 @@ def contact_activities(contacts: Any, costs: ActivityCosts) -> Any:
         usual=_of_rate(rows, costs, lambda _name, rate: rate.minutes, "float64"),
     )
     rows = rows.mutate(minutes=ibis.coalesce(_.took, _.usual, 0.0))
-    rated = (_.by_contact + _.by_minute * _.minutes).cast(MONEY)
+    rated = (_.by_contact + _.by_minute * _.minutes).cast(SUMMED)
     retention = [kind.lower() for kind in costs.retention_kinds]
     return rows.select(
         "customer_id",
@@ -80,7 +80,7 @@ def contact_activities(contacts: Any, costs: ActivityCosts) -> Any:
         rate=_.rate,
         units=ibis.literal(1, "int64"),
         minutes=_.minutes.cast(MONEY),
-        cost=ibis.coalesce(_.told, rated, ibis.literal(0).cast(MONEY)).cast(MONEY),
+        cost=ibis.coalesce(_.told, rated, ibis.literal(0).cast(SUMMED)).cast(SUMMED),
         basis=ibis.cases((_.told.notnull(), FROM_LEDGER), (_.by_contact.notnull(), BY_RATE), else_=NO_COST),
     )
 
@@ -109,7 +109,7 @@ def order_facts(transactions: Any, costs: ActivityCosts) -> Any:
 
 def at_rate(units: Any, rate: float) -> Any:
     """So many units at a rate, which is taken to the last decimal of money."""
-    return (units.cast("float64") * round(rate, DECIMALS)).cast(MONEY)
+    return (units.cast("float64") * round(rate, DECIMALS)).cast(SUMMED)
 
 
 def spread(pools: dict[str, Pool], facts: Any, periods: Sequence[Period]) -> Any | None:
@@ -142,13 +142,13 @@ def spread(pools: dict[str, Pool], facts: Any, periods: Sequence[Period]) -> Any
             rows = rows.filter(rows.channel.isin([channel.lower() for channel in pool.channels]))
         weight = rows.minutes if pool.by == "minutes" else rows.units.cast(MONEY)
         rows = rows.select("customer_id", period=period_of(rows.day, periods), weight=weight)
-        weights = rows.group_by("customer_id", "period").aggregate(weight=_.weight.sum().cast("decimal(38, 6)"))
+        weights = rows.group_by("customer_id", "period").aggregate(weight=_.weight.sum().cast(SUMMED))
         up_to_here = ibis.window(order_by=["customer_id", "period"], preceding=None, following=0)
         weights = weights.filter(weights.weight > 0)
         weights = weights.mutate(before=_.weight.sum().over(up_to_here) - _.weight, total=_.weight.sum().over())
         begin = _share(pool.cost, _.before, _.total)
         end = _share(pool.cost, _.before + _.weight, _.total)
-        parts.append(weights.select("customer_id", "period", pool=ibis.literal(name), cost=(end - begin).cast(MONEY)))
+        parts.append(weights.select("customer_id", "period", pool=ibis.literal(name), cost=(end - begin).cast(SUMMED)))
     return ibis.union(*parts, distinct=False) if parts else None
 
 
@@ -209,7 +209,7 @@ def _fits(rows: Any, rate: ContactRate) -> Any:
 
 
 def _share(cost: float, part: Any, total: Any) -> Any:
-    return (part.cast("float64") / total.cast("float64") * cost).cast(MONEY)
+    return (part.cast("float64") / total.cast("float64") * cost).cast(SUMMED)
 
 
 def _literal(day: date) -> Any:

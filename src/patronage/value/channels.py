@@ -8,6 +8,7 @@ import pandas as pd
 from ibis import _
 
 from patronage.errors import ConfigError
+from patronage.ledger.purchases import SUMMED
 from patronage.schema import CAPACITY_USE, CONTACT_CHANNELS, SALES_CHANNELS
 from patronage.value import activities as done
 from patronage.value.periods import period_of
@@ -66,14 +67,14 @@ def sales_channels(profit: CustomerProfit, segments: Any | None = None) -> pd.Da
         As described in `schema.SALES_CHANNELS`, by period, segment and falling margin. The cost of an order counts
         with the channel of the order, that of a returned line with its own.
     """
-    zero = ibis.literal(0).cast("decimal(18, 6)")
+    zero = ibis.literal(0).cast(SUMMED)
     lines = profit.lines
     channel = lines.sales_channel.lower() if "sales_channel" in lines.columns else ibis.null("string")
     sold = lines.select(
         "customer_id",
         "day",
         channel=channel,
-        amount=_.amount,
+        amount=_.amount.cast(SUMMED),
         goods=_.cost,
         order_cost=zero,
         assumed=_.assumed,

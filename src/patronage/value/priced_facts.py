@@ -5,8 +5,8 @@ from typing import Any
 import ibis
 from ibis import _
 
-from patronage.ledger.purchases import MONEY
-from patronage.ledger.tables import LedgerTables, business_day
+from patronage.ledger.purchases import MONEY, SUMMED
+from patronage.ledger.tables import LedgerTables, business_day, campaign_cost
 from patronage.value import activities as done
 from patronage.value.activity_costs import ActivityCosts
 
@@ -53,18 +53,18 @@ def goods_cost(transactions: Any, costs: ActivityCosts) -> tuple[Any, Any]:
     if "cost_of_goods" in transactions.columns:
         known.append(transactions.cost_of_goods.cast(MONEY))
     if "margin" in transactions.columns:
-        known.append((amount - transactions.margin.cast(MONEY)).cast(MONEY))
+        known.append(amount.cast(SUMMED) - transactions.margin.cast(MONEY))
     told = ibis.coalesce(*known) if known else ibis.null(MONEY)
     share = 0.0 if costs.margin_rate is None else 1 - costs.margin_rate
-    return ibis.coalesce(told, (amount.cast("float64") * share).cast(MONEY)).cast(MONEY), told.notnull()
+    return ibis.coalesce(told, (amount.cast("float64") * share).cast(SUMMED)).cast(SUMMED), told.notnull()
 
 
 def campaign_costs(tables: LedgerTables, costs: ActivityCosts) -> Any | None:
-    """customer_id, day, cost (decimal), basis of every row of the campaigns; None without them."""
+    """customer_id, treated, day, cost (decimal, 0 of controls), basis of every row of campaigns; None without them."""
     rows = tables.campaigns
     if rows is None:
         return None
-    told = rows.cost.cast(MONEY) if "cost" in rows.columns and costs.observed else ibis.null(MONEY)
+    told = campaign_cost(rows).cast(MONEY) if "cost" in rows.columns and costs.observed else ibis.null(MONEY)
     rated = [
         ((rows.action == action) & (rows.treated == 1), ibis.literal(float(cost)).cast(MONEY))
         for action, cost in costs.campaigns.items()
@@ -72,6 +72,7 @@ def campaign_costs(tables: LedgerTables, costs: ActivityCosts) -> Any | None:
     rate = ibis.cases(*rated, else_=ibis.null(MONEY)) if rated else ibis.null(MONEY)
     return rows.select(
         "customer_id",
+        "treated",
         day=business_day(rows),
         cost=ibis.coalesce(told, rate, ibis.literal(0).cast(MONEY)).cast(MONEY),
         basis=ibis.cases(
@@ -112,6 +113,6 @@ def acquisition_costs(tables: LedgerTables) -> Any | None:
     return rows.select(
         "customer_id",
         day=ibis.coalesce(*days),
-        cost=rows.acquisition_cost.cast(MONEY),
+        cost=rows.acquisition_cost.cast(SUMMED),
         basis=ibis.literal(done.FROM_LEDGER),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import SUMMED
 from patronage.ledger.tables import LedgerTables, business_day
 from patronage.value import activities as done
 from patronage.value.activity_costs import ActivityCosts
@@ -38,7 +38,7 @@ def priced_tables(tables: LedgerTables, costs: ActivityCosts) -> LedgerTables:
         contacts = contacts.select("customer_id", "day", "channel", "kind", "cost", timestamp=_.day.cast("timestamp"))
     campaigns = campaign_costs(tables, costs)
     if campaigns is not None:
-        campaigns = campaigns.select("customer_id", "day", "cost", timestamp=_.day.cast("timestamp"))
+        campaigns = campaigns.select("customer_id", "day", "treated", "cost", timestamp=_.day.cast("timestamp"))
     return replace(tables, transactions=_lines(tables.transactions, costs), contacts=contacts, campaigns=campaigns)
 
 
@@ -48,12 +48,12 @@ def _lines(transactions: Any, costs: ActivityCosts) -> Any:
     cost, _told = goods_cost(transactions, costs)
     lines = transactions.select(
         "customer_id", "amount", "timestamp", day=business_day(transactions), **netted,
-        margin=(transactions.amount.cast(MONEY) - cost).cast(MONEY),
+        margin=transactions.amount.cast(SUMMED) - cost,
     )  # fmt: skip
     rates = costs.orders
     if rates.order_line or rates.returned_line:
         each = ibis.cases((lines.amount >= 0, rates.order_line), else_=rates.returned_line)
-        lines = lines.mutate(margin=(lines.margin - each.cast(MONEY)).cast(MONEY))
+        lines = lines.mutate(margin=(lines.margin - each.cast(SUMMED)).cast(SUMMED))
     return _less_orders(lines, transactions, costs) if rates.order or rates.delivery is not None else lines
 
 
@@ -65,7 +65,7 @@ def _less_orders(lines: Any, transactions: Any, costs: ActivityCosts) -> Any:
     days = orders.group_by("customer_id", "day").aggregate(order_cost=cost).select(
         of_customer="customer_id", of_day="day", order_cost="order_cost"
     )  # fmt: skip
-    bought = (lines.amount >= 0).cast("int64")
+    bought = ibis.ifelse(lines.amount >= 0, 1, 0).cast("int64")
     window = ibis.window(group_by=["customer_id", "day", "bought"], order_by="amount")
     ranked = lines.mutate(bought=bought)
     ranked = ranked.mutate(place=ibis.row_number().over(window))
@@ -77,6 +77,6 @@ def _less_orders(lines: Any, transactions: Any, costs: ActivityCosts) -> Any:
             (ranked.place == 0) & (ranked.bought == 1),
         ],
     )
-    nothing = ibis.literal(0).cast(MONEY)
-    charged = charged.mutate(margin=(_.margin - ibis.coalesce(_.order_cost.cast(MONEY), nothing)).cast(MONEY))
+    nothing = ibis.literal(0).cast(SUMMED)
+    charged = charged.mutate(margin=(_.margin - ibis.coalesce(_.order_cost.cast(SUMMED), nothing)).cast(SUMMED))
     return charged.select(*lines.columns)

@@ -16,7 +16,7 @@ import pandas as pd
 from ibis import _
 
 from patronage.errors import ConfigError
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import MONEY, SUMMED
 from patronage.ledger.tables import LedgerTables
 from patronage.schema.value import CUSTOMER_PROFIT
 from patronage.value import activities as done
@@ -218,7 +218,7 @@ def _all_columns(summed: Any, told: tuple[str, ...]) -> Any:
     return summed.select(
         *KEYS,
         **{name: ibis.coalesce(value, 0).cast("int64") for name, value in counts.items()},
-        **{name: ibis.coalesce(value, ibis.literal(0)).cast(MONEY) for name, value in money.items()},
+        **{name: ibis.coalesce(value, ibis.literal(0)).cast(SUMMED) for name, value in money.items()},
     )
 
 
@@ -226,7 +226,7 @@ def _finished(parts: Any, costs: ActivityCosts) -> Any:
     """One row a customer and period, with all that follows from the sums."""
     summed = parts.group_by(*KEYS).aggregate(
         **{name: parts[name].sum().cast("int64") for name in COUNTS},
-        **{name: parts[name].sum().cast(MONEY) for name in MONEYS},
+        **{name: parts[name].sum().cast(SUMMED) for name in MONEYS},
     )
     margin = None if costs.margin_rate is None else f"assumed margin {percent(costs.margin_rate)}"
     finished = summed.mutate(

@@ -7,8 +7,8 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from patronage.ledger.purchases import MONEY, netting_day
-from patronage.ledger.tables import LedgerTables, business_day
+from patronage.ledger.purchases import MONEY, SUMMED, netting_day
+from patronage.ledger.tables import LedgerTables, business_day, campaign_cost
 from patronage.value.calendar import DAYS_PER_MONTH
 from patronage.value.profit_facts import line_margin
 
@@ -40,7 +40,7 @@ def profit_cells(tables: LedgerTables, as_of: date, period_days: float = DAYS_PE
         profit=line_margin(sold, margin.get("assumed_margin_rate"), {}),
     )
     days = lines.group_by("customer_id", "day").aggregate(profit=_.profit.sum(), largest=_.amount.max())
-    days = days.mutate(bought=(_.largest >= 0).cast("int64")).drop("largest")
+    days = days.mutate(bought=ibis.ifelse(_.largest >= 0, 1, 0).cast("int64")).drop("largest")
     first = days.filter(_.bought == 1).group_by("customer_id").aggregate(first_day=_.day.min())
     parts = [days, *_costs(tables, until, margin.get("cost_by_channel") or {})]
     flows = (
@@ -70,10 +70,11 @@ def _costs(tables: LedgerTables, until: Any, by_channel: dict[str, float]) -> li
             continue
         rows = facts.filter(business_day(facts) <= until)
         if "cost" in facts.columns:
-            cost = rows.cost.cast(MONEY).fill_null(ibis.literal("0").cast(MONEY))
+            known = campaign_cost(rows) if name == "campaigns" else rows.cost
+            cost = known.cast(SUMMED).fill_null(ibis.literal("0").cast(SUMMED))
         elif name == "contacts" and by_channel:
-            known = [(rows.channel == one, ibis.literal(str(each)).cast(MONEY)) for one, each in by_channel.items()]
-            cost = ibis.cases(*known, else_=ibis.literal("0").cast(MONEY))
+            rated = [(rows.channel == one, ibis.literal(str(each)).cast(MONEY)) for one, each in by_channel.items()]
+            cost = ibis.cases(*rated, else_=ibis.literal("0").cast(MONEY))
         else:
             continue
         zero = ibis.literal(0, type="int64")

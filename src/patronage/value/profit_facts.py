@@ -16,8 +16,8 @@ import pandas as pd
 from ibis import _
 
 from patronage.errors import ConfigError
-from patronage.ledger.purchases import MONEY, netting_day
-from patronage.ledger.tables import LedgerTables, business_day
+from patronage.ledger.purchases import MONEY, SUMMED, netting_day
+from patronage.ledger.tables import LedgerTables, business_day, campaign_cost
 from patronage.runtime.time_unit import TimeUnit
 from patronage.summary.customer_summary import summarise
 
@@ -128,7 +128,7 @@ def _margins(transactions: Any, as_of: date, assumed: float | None, basis: dict[
     )
     days = rows.group_by("customer_id", "day").aggregate(margin=_.margin.sum(), largest=_.amount.max())
     so_far = ibis.window(group_by="customer_id", order_by="day", preceding=None, following=0)
-    days = days.mutate(bought=(_.largest >= 0).cast("int64"))
+    days = days.mutate(bought=ibis.ifelse(_.largest >= 0, 1, 0).cast("int64"))
     days = days.mutate(purchase=_.bought.sum().over(so_far))
     # What is paid back before the first purchase of the ledger belongs to that one: the clock starts there.
     days = days.mutate(purchase=ibis.greatest(_.purchase, 1))
@@ -150,13 +150,13 @@ def line_margin(rows: Any, assumed: float | None, basis: dict[str, str]) -> Any:
     """The margin of each line, or what stands in its place."""
     amount = rows.amount.cast(MONEY)
     if "margin" in rows.columns:
-        known = rows.margin.cast(MONEY)
+        known = rows.margin.cast(SUMMED)
     elif "cost_of_goods" in rows.columns:
-        known = amount - rows.cost_of_goods.cast(MONEY)
+        known = amount.cast(SUMMED) - rows.cost_of_goods.cast(MONEY)
     else:
         rate = 1.0 if assumed is None else assumed
         basis["margin"] = "revenue, no costs are known" if assumed is None else f"assumed margin {assumed:.0%}"
-        return (amount * ibis.literal(str(rate)).cast("decimal(9, 6)")).cast(MONEY)
+        return (amount * ibis.literal(str(rate)).cast("decimal(9, 6)")).cast(SUMMED)
     seen = rows.mutate(known=known, amount=amount).aggregate(
         lines=_.count(),
         unknown=_.known.isnull().sum(),
@@ -171,7 +171,7 @@ def line_margin(rows: Any, assumed: float | None, basis: dict[str, str]) -> Any:
     basis["margin"] = (
         f"margin of the ledger; {unknown:,.0f} of {lines:,.0f} lines without one at the rate of the others, {rate:.1%}"
     )
-    return ibis.coalesce(known, (amount * ibis.literal(f"{rate:.6f}").cast("decimal(9, 6)")).cast(MONEY))
+    return ibis.coalesce(known, (amount * ibis.literal(f"{rate:.6f}").cast("decimal(9, 6)")).cast(SUMMED))
 
 
 def _contacts(contacts: Any | None, as_of: date, costs: Mapping[str, float], basis: dict[str, str]) -> Any | None:
@@ -181,7 +181,7 @@ def _contacts(contacts: Any | None, as_of: date, costs: Mapping[str, float], bas
         return None
     rows = contacts.filter(business_day(contacts) <= ibis.date(as_of.isoformat()))
     if "cost" in rows.columns:
-        cost = rows.cost.cast(MONEY).fill_null(ibis.literal("0").cast(MONEY))
+        cost = rows.cost.cast(SUMMED).fill_null(ibis.literal("0").cast(SUMMED))
         basis["cost to serve"] = "cost of contacts of the ledger"
     else:
         known = [(rows.channel == name, ibis.literal(str(value)).cast(MONEY)) for name, value in costs.items()]
@@ -199,11 +199,12 @@ def _contacts(contacts: Any | None, as_of: date, costs: Mapping[str, float], bas
 
 
 def _campaigns(campaigns: Any | None, as_of: date) -> Any | None:
-    """What campaigns cost on each customer."""
+    """What campaigns cost on each customer; controls cost nothing."""
     if campaigns is None or "cost" not in campaigns.columns:
         return None
     rows = campaigns.filter(business_day(campaigns) <= ibis.date(as_of.isoformat()))
-    return rows.group_by("customer_id").aggregate(campaign_cost=rows.cost.cast(MONEY).sum().cast("float64"))
+    cost = campaign_cost(rows).cast(MONEY).sum().cast("float64")
+    return rows.group_by("customer_id").aggregate(campaign_cost=cost)
 
 
 def _customers(customers: Any | None, as_of: date, basis: dict[str, str]) -> Any | None:

@@ -11,7 +11,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import SUMMED
 from patronage.ledger.tables import business_day
 from patronage.value import activities as done
 from patronage.value.periods import period_of
@@ -116,7 +116,7 @@ def _order_facts(profit: CustomerProfit) -> Any:
     delivery = 0.0 if rates.delivery is None else rates.delivery.cost
     orders = done.order_facts(lines, profit.costs)
     cost = done.at_rate(ibis.literal(1), rates.order) + done.at_rate(orders.is_delivered.ifelse(1, 0), delivery)
-    orders = orders.mutate(cost=cost.cast(MONEY))
+    orders = orders.mutate(cost=cost.cast(SUMMED))
     of_lines = lines.select(
         day=business_day(lines),
         is_return=lines.amount < 0,

@@ -16,13 +16,11 @@ from ibis import _
 
 from patronage.errors import ContractError
 from patronage.files import check_replaceable, written_whole
-from patronage.ledger.purchases import MONEY
+from patronage.ledger.purchases import SUMMED
 from patronage.value.segments import GRID
 from patronage.value.whale import LAST, TOP, tier_sizes
 
 NEEDED = ("customer_id", "churn_probability", "past_profit", "expected_profit")
-
-SUMMED = "decimal(38, 6)"
 
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "past": lambda row: row.past_profit,
@@ -157,7 +155,7 @@ def write_value_of_scores(scores: Any, out: Path | str) -> dict[str, int]:
         customers.to_parquet(folder / "customers.parquet")
         stored = customers.get_backend().read_parquet(folder / "customers.parquet")
         grid = stored.group_by("value_risk").aggregate(
-            customers=_.count(), value_at_risk=_.value_at_risk.cast(MONEY).cast(SUMMED).sum().cast("float64")
+            customers=_.count(), value_at_risk=_.value_at_risk.cast(SUMMED).sum().cast("float64")
         )
         found = {"whale_curves": curves, "whale_shares": shares, "grid": grid.order_by("value_risk").execute()}
         for name, table in found.items():
@@ -169,21 +167,20 @@ def write_value_of_scores(scores: Any, out: Path | str) -> dict[str, int]:
 def _sums(scores: Any, profit: Any, n: int, points: int) -> pd.DataFrame:
     """Sums of ranked profit by step of the curve, and what the coefficients of inequality are made of."""
     n_top, n_last = tier_sizes(n)
-    rows = scores.select(profit=profit.cast(MONEY))
+    rows = scores.select(profit=profit.cast(SUMMED))
     place = ibis.row_number().over(ibis.window(order_by=ibis.desc(rows.profit))) + 1
     rows = rows.mutate(place=place.cast("int64"))
     rows = rows.mutate(step=((rows.place * points + (n - 1)) // n).cast("int64"))
-    money = rows.profit.cast(SUMMED)
     found: pd.DataFrame = (
         rows.group_by("step")
         .aggregate(
-            profit=money.sum().cast("float64"),
+            profit=rows.profit.sum().cast("float64"),
             customers=_.count(),
             unprofitable=_.count(where=rows.profit < 0),
-            earned=money.sum(where=rows.profit > 0).cast("float64"),
-            of_top=money.sum(where=rows.place <= n_top).cast("float64"),
-            of_last=money.sum(where=rows.place > n - n_last).cast("float64"),
-            absolute=money.abs().sum().cast("float64"),
+            earned=rows.profit.sum(where=rows.profit > 0).cast("float64"),
+            of_top=rows.profit.sum(where=rows.place <= n_top).cast("float64"),
+            of_last=rows.profit.sum(where=rows.place > n - n_last).cast("float64"),
+            absolute=rows.profit.abs().sum().cast("float64"),
             weighted=(rows.profit.cast("float64") * (n + 1 - 2 * rows.place).cast("float64")).sum(),
         )
         .order_by("step")
