@@ -54,3 +54,16 @@ def ledger_of(tmp_path: Path) -> Callable[..., list[str]]:
 
 
 DATES = ("dates.cutoff=2023-06-30", "dates.horizon_days=91", "dates.observed_until=2023-12-31")
+
+
+@pytest.fixture
+def own_ledger(tmp_path: Path) -> Callable[[str | bytes], list[str]]:
+    """Write ``own/ledger/my_shop.yaml`` and return the settings that choose it."""
+
+    def write(text: str | bytes) -> list[str]:
+        folder = tmp_path / "own" / "ledger"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "my_shop.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return ["--config-dir", str(tmp_path / "own"), "ledger=my_shop"]
+
+    return write

@@ -55,3 +55,26 @@ def test_a_ledger_of_one_s_own_without_its_dates(refused, tmp_path):
     assert code == CONFIG
     assert "ledger=my_shop goes with dates=my_shop unless told otherwise, and there is no dates/my_shop.yaml" in said
     assert "choose dates=files and give dates.cutoff, dates.horizon_days and dates.observed_until" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "days"), [("score", "as_of=DAY"), ("sql", "as_of=DAY"), ("value", "as_of=DAY since=DAY")]
+)
+def test_a_command_that_looks_at_one_day_needs_no_other_dates(refused, own_ledger, command, days):
+    code, said = refused(command, *own_ledger("defaults: [files]\npath: sales.csv\n"), "as_of=2024-01-01")
+    assert code == CONFIG
+    assert "choose dates=files" in said
+    assert f"(here {days} instead of them will do)" in said
+
+
+def test_the_columns_of_a_database_are_given_as_a_whole(refused, own_ledger):
+    code, said = refused("check", "ledger=duckdb", "ledger.columns.order_id=invoice")
+    assert code == CONFIG
+    assert "ledger.columns is null, as in ledger=duckdb and ledger=postgres" in said
+    whole = "'ledger.columns={customer_id: CUSTOMER_ID, timestamp: TIMESTAMP, amount: AMOUNT, order_id: ORDER_ID}'"
+    assert whole in said
+    for other in (["ledger.columns.order_id=x"], ["ledger=simulated", "ledger.columns.order_id=x"]):
+        code, said = refused("check", *other)
+        assert (code, "as in ledger=duckdb" in said) == (CONFIG, False)
+    mine = own_ledger("defaults: [duckdb]\npath: shop.duckdb\n")
+    assert whole in refused("check", *mine, "ledger.columns.order_id=invoice")[1]

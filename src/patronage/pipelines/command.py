@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from patronage.errors import ConfigError, PatronageError
 from patronage.files import check_writable
@@ -22,6 +23,7 @@ from patronage.pipelines.argument_passwords import (
     without_argument_passwords,
 )
 from patronage.pipelines.composition import explained
+from patronage.pipelines.own_files import require_parts
 from patronage.pipelines.settings import plain
 from patronage.pipelines.signing import use_keys
 from patronage.tracking.passwords import lines_without_passwords
@@ -58,6 +60,7 @@ def run(name: str) -> None:
         logging.getLogger("sqlglot").setLevel(logging.WARNING)
         _forget_passwords()
         try:
+            require_parts(config)
             with passwords_read():
                 values = plain(config, OPTIONAL_GROUPS.get(name, ()))
             use_keys(values.pop("signing"))
@@ -76,7 +79,7 @@ def run(name: str) -> None:
     except PatronageError as error:
         console.refuse(error)
         sys.exit(error.exit_code)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         if composed:
             raise
         told = explained(error, name, arguments)

@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from patronage.errors import ConfigError
+from patronage.ledger.mapping import MADE_HERE
 from patronage.paths import conf_folder
+from patronage.pipelines.own_files import unreadable
+from patronage.schema import TRANSACTIONS
 from patronage.tracking.passwords import without_passwords
 
 CLOSE_KEYS = 3
 """Keys that come close to a misspelt one, of which a message names so many at most."""
+
+NEEDED_COLUMNS = tuple(name for name in TRANSACTIONS.required if name not in MADE_HERE)
+"""Columns that a ledger cannot do without."""
 
 NO_SUCH_KEY = re.compile(r"Could not override '(?P<key>[^']+)'")
 IN_TWO_PLACES = re.compile(r"Multiple values for (?P<group>[^.]+)\.")
@@ -24,7 +31,7 @@ def explained(error: Exception, command: str, arguments: Sequence[str]) -> Confi
 
     Parameters
     ----------
-    error : hydra.errors.HydraException or omegaconf.errors.OmegaConfBaseException
+    error : hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException, yaml.YAMLError or ValueError
     command : str
     arguments : sequence of str
         Of the command line, after the command.
@@ -32,8 +39,10 @@ def explained(error: Exception, command: str, arguments: Sequence[str]) -> Confi
     from hydra.errors import MissingConfigException, OverrideParseException
 
     help_there = f"`patronage {command} --help` lists the settings."
+    if isinstance(error, YAMLError | UnicodeDecodeError):
+        return unreadable(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return ConfigError(f"{_no_such_option(error, arguments)} {help_there}")
+        return ConfigError(f"{_no_such_option(error, command, arguments)} {help_there}")
     if isinstance(error, OverrideParseException):
         given = without_passwords(str(error.override))
         if "=" not in given:
@@ -45,24 +54,43 @@ def explained(error: Exception, command: str, arguments: Sequence[str]) -> Confi
         )
     told = NO_SUCH_KEY.search(str(error))
     if told:
-        return ConfigError(f"{_no_such_key(told['key'], command)} {help_there}")
+        return ConfigError(f"{_no_such_key(told['key'], command, arguments)} {help_there}")
     told = IN_TWO_PLACES.search(str(error))
     if told:
         return ConfigError(f"{told['group']} is chosen already: write {told['group']}=OPTION without a plus sign.")
     return ConfigError(f"{' '.join(str(error).split()).rstrip('.')}. {help_there}")
 
 
-def _no_such_key(key: str, command: str) -> str:
+def _no_such_key(key: str, command: str, arguments: Sequence[str]) -> str:
     places = _places(command)
     elsewhere = [place for place in places.get(key, ()) if place]
     if elsewhere:
         group = elsewhere[0].partition("=")[0]
-        return f"{key} is a setting of {', '.join(elsewhere)}, not of the {group} that is chosen."
+        said = f"{key} is a setting of {', '.join(elsewhere)}, not of the {group} that is chosen."
+        return " ".join([said, *_given_whole(key, arguments)])
     close = _close(key, places)
     hint = (
         f"Did you mean {' or '.join(close)}?" if close else "A key of your own is added with a plus sign: +key=value."
     )
     return f"There is no setting {key}. {hint}"
+
+
+def _given_whole(key: str, arguments: Sequence[str]) -> Iterator[str]:
+    """What to write where the ledger that is chosen has no columns to change, because its table has our names."""
+    around, _, name = key.rpartition(".")
+    chosen = next((given.removeprefix("ledger=") for given in arguments if given.startswith("ledger=")), None)
+    if around != "ledger.columns" or chosen is None:
+        return
+    files = sorted((conf_folder() / "ledger").glob("*.yaml"))
+    options: dict[str, Any] = {file.stem: OmegaConf.load(file) for file in files}
+    null = [option for option, own in options.items() if "columns" in own and own["columns"] is None]
+    if chosen in options and chosen not in null:
+        return
+    pairs = ", ".join(f"{one}: {one.upper()}" for one in dict.fromkeys((*NEEDED_COLUMNS, name)))
+    yield (
+        f"Where ledger.columns is null, as in {' and '.join(f'ledger={option}' for option in null)}, all columns that "
+        f"are to be read are named at once: 'ledger.columns={{{pairs}}}'."
+    )
 
 
 def _close(key: str, known: Iterable[str]) -> list[str]:
@@ -78,7 +106,7 @@ def _close(key: str, known: Iterable[str]) -> list[str]:
     return [name for end in ends for name in by_end[end]][:CLOSE_KEYS]
 
 
-def _no_such_option(error: Any, arguments: Sequence[str]) -> str:
+def _no_such_option(error: Any, command: str, arguments: Sequence[str]) -> str:
     group, _, option = str(error.missing_cfg_file).rpartition("/")
     there = sorted(error.options or ())
     listed = f"There are: {', '.join(there)}." if there else "There are none."
@@ -86,7 +114,7 @@ def _no_such_option(error: Any, arguments: Sequence[str]) -> str:
         return (
             f"ledger={option} goes with dates={option} unless told otherwise, and there is no dates/{option}.yaml: "
             f"write one beside ledger/{option}.yaml, or choose dates=files and give dates.cutoff, dates.horizon_days "
-            f"and dates.observed_until. {listed}"
+            f"and dates.observed_until{_or_as_of(command)}. {listed}"
         )
     close = get_close_matches(option, there, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
@@ -94,6 +122,15 @@ def _no_such_option(error: Any, arguments: Sequence[str]) -> str:
         f"There is no {group}/{option}.yaml, so {group}={option} cannot be chosen.{hint} {listed} One of your own goes "
         f"into FOLDER/{group}/{option}.yaml, and --config-dir FOLDER names the folder."
     )
+
+
+def _or_as_of(command: str) -> str:
+    """What a command that looks at the customers of one day takes instead of the dates of a ledger."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{command}.yaml"))
+    if "as_of" not in own:
+        return ""
+    days = [f"{key}=DAY" for key, value in own.items() if key == "as_of" or str(value).startswith("${dates.")]
+    return f" (here {' '.join(days)} instead of them will do)"
 
 
 def _places(command: str) -> dict[str, list[str]]:
