@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from patronage.schema import LEDGER_TABLES
@@ -51,3 +52,30 @@ def test_settings_are_found_where_pages_show_them():
     found = {word for page in PAGES for word in settings_of(page.read_text(encoding="utf-8"))}
     assert len(found) > 100
     assert 'engine.master="local[8]"' in found
+
+
+class EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, as YAML 1.2 does and PyYAML alone does not."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        doubled = sorted({key for key in keys if keys.count(key) > 1})
+        if doubled:
+            raise yaml.constructor.ConstructorError(None, None, f"twice: {', '.join(doubled)}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def yaml_blocks(page):
+    return re.findall(r"```ya?ml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_yaml_block_can_be_used_as_it_stands(page):
+    for block in yaml_blocks(page):
+        assert yaml.load(block, Loader=EachKeyOnce) is not None
+
+
+def test_yaml_blocks_are_found_and_a_key_that_is_there_twice_is_refused():
+    assert "columns" in yaml.load(yaml_blocks(DOCS / "ledger.md")[0], Loader=EachKeyOnce)
+    with pytest.raises(yaml.constructor.ConstructorError, match="twice: amount"):
+        yaml.load("columns: {amount: a, amount: b}", Loader=EachKeyOnce)

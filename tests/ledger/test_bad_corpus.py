@@ -233,7 +233,7 @@ CORPUS = [
     Bad("JSON values that are missing or null", jsonl({"customer_id": None, "amount": 1}, {}), name="x.jsonl",
         reasons={"customer_id missing": 2, "timestamp missing": 2, "amount missing": 1}, aside=2),
     Bad("a JSON document in place of lines", json.dumps([{"customer_id": "a"}], indent=1), name="x.jsonl",
-        error="lacks the columns"),
+        error="JSON lines are expected"),
     Bad("JSON numbers beyond a float", jsonl('{"customer_id": "z", "timestamp": "2024-03-03", "amount": 1e400}'),
         reasons={"amount not finite": 1}, name="x.jsonl"),
     # Folders and copies.

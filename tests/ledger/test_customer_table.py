@@ -301,3 +301,8 @@ def test_snapshots_are_days_and_rows_without_one_are_set_aside(tmp_path):
     table = source(csv(tmp_path, rows, ["id", "day", "x", "left"]), snapshot="day").read()
     assert table.day.dt.strftime("%Y-%m-%d").tolist() == ["2024-01-31", "2024-02-29"]
     assert table.set_aside["reasons"].tolist() == ["snapshot unreadable"]
+
+
+def test_several_files_are_named_by_a_folder_or_a_glob():
+    with pytest.raises(ConfigError, match=r"ledger\.path must be one file, one folder or one glob"):
+        source(["a.csv", "b.csv"])

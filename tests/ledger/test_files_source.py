@@ -47,6 +47,20 @@ def test_a_folder_is_searched_with_its_sub_folders(opened, used, tmp_path):
     assert used(ledger) == [ROW] * 3
 
 
+def test_what_spark_writes_beside_its_data_is_no_data(opened, used, tmp_path):
+    pq.write_table(TABLE, tmp_path / "part-0")
+    pq.write_metadata(TABLE.schema, tmp_path / "_metadata")
+    pq.write_metadata(TABLE.schema, tmp_path / "_common_metadata")
+    (tmp_path / "_SUCCESS").touch()
+    assert used(opened(tmp_path, file_format="parquet")) == [ROW]
+
+
+def test_files_whose_names_begin_with_an_underscore_are_read(opened, used, tmp_path):
+    for name in ("a.csv", "_b.csv"):
+        (tmp_path / name).write_text(HEADER + GOOD)
+    assert used(opened(tmp_path)) == [ROW] * 2
+
+
 def test_a_glob_names_the_files(opened, used, tmp_path):
     for name in ("2023-01.csv", "2024-01.csv", "2024-02.csv"):
         (tmp_path / name).write_text(HEADER + GOOD.replace("a", name[:7]))
@@ -234,3 +248,11 @@ def test_the_digest_depends_on_content_alone(opened, tmp_path):
         (tmp_path / folder / "x.csv").write_text(HEADER + row)
     one, two, three = (opened(Path(tmp_path / folder)).digest for folder in ("one", "two", "three"))
     assert one == two != three
+
+
+@pytest.mark.parametrize("table", ["ledger", "ledger.contacts"])
+def test_several_files_are_named_by_a_folder_or_a_glob(table):
+    several = ["a.csv", "b.csv"]
+    given = {"path": several} if table == "ledger" else {"path": "a.csv", "contacts": {"path": several}}
+    with pytest.raises(ConfigError, match=rf"{table}\.path must be one file, one folder or one glob .*'b\.csv'"):
+        FilesSource(**given)

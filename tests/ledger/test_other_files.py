@@ -79,6 +79,15 @@ def test_a_key_that_no_object_has_is_a_missing_column(opened_json):
         opened_json({"id": "a", "day": "2024-02-29"})
 
 
+@pytest.mark.parametrize(("text", "array"), [(f"\n [{lines(GOOD).strip()}]\n", True), ("{}\n", False), ("\n", False)])
+def test_a_file_without_a_json_object_a_line_is_told_what_is_expected(opened, tmp_path, text, array):
+    path = tmp_path / "x.jsonl"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=r"No line of .*x\.jsonl is a JSON object .* one object a line") as told:
+        opened(path)
+    assert ("The file is one array" in str(told.value)) == array
+
+
 def test_a_json_file_cut_off_is_named(opened, tmp_path):
     (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(lines(*[GOOD] * 3000).encode())[:-9])
     with pytest.raises(SourceError, match=r"x\.jsonl\.gz is not a complete gzip file"):

@@ -10,7 +10,7 @@ from patronage.ledger.opening import read_ledger
 from patronage.ledger.quality.calendar import days_of
 from patronage.ledger.quality.findings import findings
 from patronage.ledger.quality.measures import measured
-from patronage.ledger.quality.page import as_json, as_markdown, rows_table
+from patronage.ledger.quality.page import as_json, as_markdown, money_table, rows_table
 from patronage.ledger.rules import ContractRules
 from patronage.ledger.tables_source import FrameSource
 from patronage.schema import LEDGER_TABLES
@@ -53,6 +53,19 @@ def test_rows_and_money(quality):
     assert (used.rows, used.amount, used.refunds, used.refunds_amount) == (5, 22.0, 1, -4.0)
     assert (aside.rows, aside.amount, aside.refunds) == (2, 6.0, 0)
     assert rows_table(quality)[0] == ["transactions", "8", "5", "3", "2", "2024-01-01", "2024-03-01"]
+
+
+def test_the_lines_of_money_add_up_to_the_rows_read(quality, connection):
+    """By hand: 5 rows are used, 5 + 1 of two are set aside, and the amount of the third is x."""
+    lines = {name: (rows, amount) for name, rows, amount, *_ in money_table(quality)}
+    assert lines == {
+        "used": ("5", "22.00"),
+        "set aside": ("2", "6.00"),
+        "set aside, no readable amount": ("1", ""),
+        "all": ("8", "28.00"),
+    }
+    whole = measured(read_ledger(FrameSource(SALES.iloc[:6]), connection))
+    assert [line[:2] for line in money_table(whole)] == [["used", "5"], ["set aside", "1"], ["all", "6"]]
 
 
 def test_missing_values_are_shares_of_the_rows_used(quality):
@@ -116,6 +129,10 @@ def test_days_that_stand_out_of_their_neighbours():
     small = dict.fromkeys(growing, 1)
     assert days_of({**small, start: 11}).implausible == {}  # eleven where one is usual may be chance
     assert days_of({**small, start: 12}).implausible == {start: 12}
+
+
+def test_one_day_alone_stands_out_of_nothing():
+    assert days_of({date(2023, 5, 1): 94}).implausible == {}
 
 
 def test_findings_grow_graver_with_the_limits(quality):

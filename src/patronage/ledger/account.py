@@ -141,11 +141,11 @@ def counted(checked: Checked, tolerated: tuple[str, ...]) -> Counts:
     fits = rows[REFUSAL] == 0
     wanted = {
         "rows": rows.count(),
-        "refused": rows.count(where=~fits),
-        **{f"differs_{name}": rows.count(where=_differs(rows, name, plain)) for name, plain in checked.plain.items()},
+        "refused": _count(rows, ~fits),
+        **{f"differs_{name}": _count(rows, _differs(rows, name, plain)) for name, plain in checked.plain.items()},
     }
     if checked.copies:
-        wanted["copies"] = rows.count(where=rows[COPY] > 1)
+        wanted["copies"] = _count(rows, rows[COPY] > 1)
     if "amount" in checked.columns:
         wanted |= _money(rows, fits)
     if "day" in checked.columns:
@@ -175,8 +175,8 @@ def _refused(checked: Checked, tolerated: tuple[str, ...]) -> dict[str, Any]:
     rows = checked.rows.filter(checked.rows[REFUSAL] != 0)
     bits = sum(1 << position for position, reason in enumerate(checked.reasons) if reason in tolerated)
     wanted = {
-        "tolerated": rows.count(where=(rows[REFUSAL] & ~bits) == 0),
-        **{f"reason_{i}": rows.count(where=has_reason(rows[REFUSAL], i)) for i in range(len(checked.reasons))},
+        "tolerated": _count(rows, (rows[REFUSAL] & ~bits) == 0),
+        **{f"reason_{i}": _count(rows, has_reason(rows[REFUSAL], i)) for i in range(len(checked.reasons))},
     }
     if "amount" in checked.columns:
         amount = rows.amount
@@ -227,12 +227,17 @@ def account_of(
     )
 
 
+def _count(rows: Any, where: Any) -> Any:
+    """The number of rows that a condition holds for: 0 if there are no rows, of which Spark makes a missing value."""
+    return rows.count(where=where).fill_null(0)
+
+
 def _money(rows: Any, where: Any) -> dict[str, Any]:
     money = ibis.ifelse(where, rows.amount, ibis.null("float64")).cast(MONEY)
     return {
-        "money_rows": rows.count(where=where),
+        "money_rows": _count(rows, where),
         "amount": money.sum(),
-        "refunds": rows.count(where=where & (rows.amount < 0)),
+        "refunds": _count(rows, where & (rows.amount < 0)),
         "refunds_amount": money.sum(where=rows.amount < 0),
     }
 

@@ -18,7 +18,7 @@ from patronage.ledger.customer_rows import CustomerTable
 from patronage.ledger.duckdb_source import DuckDbTable
 from patronage.ledger.engines.duckdb import DuckDbEngine
 from patronage.ledger.engines.engine import Engine
-from patronage.ledger.file_table import FileTable
+from patronage.ledger.file_table import FileTable, one_path
 from patronage.ledger.found_files import FORMATS, FileFormat
 from patronage.ledger.source import Field, TableSource
 from patronage.ledger.table_columns import Spelling, Wanted, as_texts, read_column, read_columns, said
@@ -117,7 +117,7 @@ class CustomerTableSource:
         elif table or query:
             self._place = DuckDbTable(str(path), table, query)
         else:
-            self._place = FileTable(str(path), file_format, delimiter, encoding, "ledger", decimal)
+            self._place = FileTable(one_path(path, "ledger"), file_format, delimiter, encoding, "ledger", decimal)
         self.location = self._place.location
 
     @property

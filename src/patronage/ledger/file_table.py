@@ -1,6 +1,6 @@
 """One table of a ledger from files: CSV, JSON lines or Parquet, one of them, a folder or a glob."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import duckdb
 
+from patronage.errors import ConfigError
 from patronage.ledger import raw_tables
 from patronage.ledger.common_types import cast_expression, common_casts
 from patronage.ledger.csv_rejects import forget_rejects, keep_rejects
@@ -16,7 +17,7 @@ from patronage.ledger.engines.engine import Engine
 from patronage.ledger.engines.spark import SparkEngine
 from patronage.ledger.file_scans import MIXED_LINE_ENDS, Scan, csv_scan, jsonl_scan, parquet_scan, readable
 from patronage.ledger.found_files import FileFormat, FoundFile, found_files
-from patronage.ledger.json_lines import as_written, keep_bad_lines, whole_lines
+from patronage.ledger.json_lines import as_written, keep_bad_lines, require_objects, whole_lines
 from patronage.ledger.raw_tables import ROWS, literal, text_of_row
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable
 from patronage.ledger.spark_files import SparkFiles
@@ -110,7 +111,9 @@ class FileTable:
             return parquet_scan(connection, file)
         path = copies.enter_context(in_utf8(file.path, self.encoding, one_line_end))
         if file.format == "jsonl":
-            return jsonl_scan(connection, file, path)
+            scan = jsonl_scan(connection, file, path)
+            require_objects(connection, scan)
+            return scan
         return csv_scan(file, path, self._delimiter_of(file), self.setting)
 
     def _delimiter_of(self, file: FoundFile) -> str:
@@ -130,6 +133,30 @@ class FileTable:
             with ExitStack() as copies, readable(scan.file.path):
                 again = self._scan(connection, scan.file, copies, one_line_end=True)
                 _insert(connection, again, fields, casts, whole, self.decimal, first)
+
+
+def one_path(path: Any, setting: str) -> str:
+    """The path of a table as text.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, a folder or a glob.
+    setting : str
+        Where the settings stand, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If it is a list or a mapping.
+    """
+    if isinstance(path, Sequence | Mapping) and not isinstance(path, str):
+        message = (
+            f"{setting}.path must be one file, one folder or one glob such as data/2024-*.csv, got {path!r}. Several "
+            "files of one layout lie in a folder, or are named by a glob."
+        )
+        raise ConfigError(message)
+    return str(path)
 
 
 def _insert(

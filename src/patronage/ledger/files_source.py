@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from patronage.errors import ConfigError
-from patronage.ledger.file_table import FileTable
+from patronage.ledger.file_table import FileTable, one_path
 from patronage.ledger.found_files import FORMATS, FileFormat
 from patronage.ledger.mapping import mapping_given
 from patronage.ledger.source import SourceOfTable
@@ -29,6 +29,8 @@ class FilesSource:
     path : str
         A file, a folder (searched through, with its sub-folders, but for hidden ones, whose names begin with a dot),
         or a glob such as ``data/2024-*.csv``. Folders named ``year=2024`` are columns of the files below.
+        Files whose names begin with ``_`` are data too (but for Spark's own, such as ``_SUCCESS``); Spark, which would
+        leave them out, refuses them.
     columns : mapping of str to (str or mapping), optional
         Our name to the file's, or to a rule; ``customer_id``, ``timestamp`` and ``amount`` are required. See
         `mapping.mapping_given`. If not given, the files use our names.
@@ -110,5 +112,5 @@ def _table(schema: TableSchema, given: Mapping[str, Any], setting: str) -> Sourc
         raise ConfigError(message)
     encoding = check_encoding(given.get("encoding") or UTF8, setting)
     return SourceOfTable(
-        FileTable(str(given["path"]), file_format, delimiter, encoding, setting, mapping.decimal), mapping
+        FileTable(one_path(given["path"], setting), file_format, delimiter, encoding, setting, mapping.decimal), mapping
     )

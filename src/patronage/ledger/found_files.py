@@ -19,6 +19,9 @@ SUFFIXES: dict[str, FileFormat] = {
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """How a folder of a partitioned table says that the value of its files is missing."""
 
+NO_DATA = {"_SUCCESS", "_metadata", "_common_metadata"}
+"""What Spark and others write into a folder beside its data."""
+
 
 @dataclass(frozen=True)
 class FoundFile:
@@ -43,8 +46,8 @@ def found_files(location: str, file_format: FileFormat | None, setting: str) -> 
     Parameters
     ----------
     location : str
-        A file, a folder (searched through, with its sub-folders, but for hidden ones, whose names begin with a dot),
-        or a glob.
+        A file, a folder (searched through, with its sub-folders, but for hidden ones, whose names begin with a dot,
+        and for `NO_DATA`), or a glob.
     file_format : str, optional
         Told from the ending of each name if not given.
     setting : str
@@ -79,7 +82,7 @@ def found_files(location: str, file_format: FileFormat | None, setting: str) -> 
 
 
 def _known(file: Path, file_format: FileFormat | None) -> bool:
-    if any(part.startswith(".") for part in file.parts):
+    if any(part.startswith(".") for part in file.parts) or file.name in NO_DATA:
         return False
     return (file_format is not None and file.suffix == "") or file.name.lower().endswith(tuple(SUFFIXES))
 

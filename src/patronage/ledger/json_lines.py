@@ -3,13 +3,35 @@
 from collections.abc import Sequence
 from typing import Any
 
+from patronage.errors import SourceError
 from patronage.ledger.csv_rejects import keep_rejects
-from patronage.ledger.file_scans import Scan, pointer
+from patronage.ledger.file_scans import Scan, pointer, readable
 from patronage.ledger.raw_tables import UNREADABLE, literal
 from patronage.ledger.source import Field
 
 _NO_OBJECT = "unreadable line: not a JSON object"
 _NESTED = "unreadable line: a list or an object in "
+
+
+def require_objects(connection: Any, scan: Scan) -> None:
+    """Refuse a file of which no line is a JSON object with a key.
+
+    Raises
+    ------
+    SourceError
+        Saying how JSON lines are written.
+    """
+    if scan.names:
+        return
+    with readable(scan.file.path):
+        found = connection.raw_sql(f"SELECT line FROM {scan.sql} WHERE trim(line) <> '' LIMIT 1").fetchone()
+    array = found is not None and found[0].lstrip().startswith("[")
+    begin = " The file is one array: `jq -c '.[]' FILE` writes each of its objects on a line." if array else ""
+    message = (
+        f"No line of {scan.file.path} is a JSON object with keys. JSON lines are expected: one object a line, such as "
+        f'{{"customer_id": "a", "amount": 1.5}}, without brackets around them and commas between.{begin}'
+    )
+    raise SourceError(message)
 
 
 def whole_lines(scan: Scan, fields: Sequence[Field]) -> str:

@@ -13,7 +13,7 @@ from patronage.ledger.engines.engine import Engine
 from patronage.ledger.engines.postgres import PostgresEngine
 from patronage.ledger.mapping import mapping_given
 from patronage.ledger.source import LINE, SOURCE_FILE, SOURCE_ROW, Field, RawTable, SourceOfTable, row_text
-from patronage.ledger.table_in_place import IbisTable, require_fields, rows_digest
+from patronage.ledger.table_in_place import require_fields, rows_digest
 from patronage.schema import CAMPAIGNS, CONTACTS, CUSTOMERS, TRANSACTIONS, TableSchema
 
 TABLE_KEYS = {
@@ -105,20 +105,19 @@ class PostgresTable:
         with self._database(engine) as database:
             table = self._rows(database)
             require_fields(self.location, table.columns, fields)
+            rows = self._wanted(table, fields, whole)
             if database is engine:
-                return IbisTable(_readable(table, fields), self.location).read(engine, fields, whole)
-            return self._brought_over(database, engine, table, fields, whole)
+                return RawTable(rows, None, rows_digest(rows), lazy=True)
+            held = engine.load(database.batches(rows), "rows")
+            return RawTable(held, None, rows_digest(held), temporary=(held,))
 
-    def _brought_over(
-        self, database: PostgresEngine, engine: Engine, table: Any, fields: Sequence[Field], whole: bool
-    ) -> RawTable:
-        readable = _readable(table, fields)
-        wanted = {f"raw_{number}": readable[field.name] for number, field in enumerate(fields)}
+    def _wanted(self, table: Any, fields: Sequence[Field], whole: bool) -> Any:
+        """What `RawTable` asks for. The text of a row is that of the table, not of the types we read it in."""
+        kinds = {field.name: field.kind for field in fields}
+        wanted = {f"raw_{number}": _plain(table[field.name], kinds[field.name]) for number, field in enumerate(fields)}
         if whole:
             wanted[LINE] = row_text(table, table.columns)
-        rows = readable.select(**wanted, **{SOURCE_FILE: ibis.literal(self.location), SOURCE_ROW: ibis.null("int64")})
-        held = engine.load(database.batches(rows), "rows")
-        return RawTable(held, None, rows_digest(held), temporary=(held,))
+        return table.select(**wanted, **{SOURCE_FILE: ibis.literal(self.location), SOURCE_ROW: ibis.null("int64")})
 
     @contextmanager
     def _database(self, engine: Engine) -> Iterator[PostgresEngine]:
@@ -145,7 +144,7 @@ class PostgresTable:
         try:
             return database.connection.table(self.table, database=self.schema)
         except TableNotFound as error:
-            there = database.connection.list_tables(database=self.schema)
+            there = database.tables_of(self.schema)
             message = (
                 f"The PostgreSQL schema {self.schema} has no table {self.table}; it has: {', '.join(there) or 'none'}. "
                 "Set ledger.schema and ledger.table."
@@ -153,19 +152,15 @@ class PostgresTable:
             raise SourceError(message) from error
 
 
-def _readable(table: Any, fields: Sequence[Field]) -> Any:
-    """The columns asked for, in types that every engine and Arrow can hold."""
-    kinds = {field.name: field.kind for field in fields}
-    return table.mutate(**{name: _plain(table[name], kind) for name, kind in kinds.items()})
-
-
 def _plain(column: Any, kind: str) -> Any:
+    """A column in a type that every engine and Arrow can hold."""
     found = column.type()
     if found.is_timestamp() or found.is_date():
         first, last = (ibis.literal(day).cast(found) for day in (FIRST_DAY, LAST_DAY))
         return ibis.cases((column < first, first), (column > last, last), else_=column)
     if found.is_decimal():
-        return column.cast("float64" if kind in ("number", "any") else "string")
+        number = column.cast("decimal")  # money passes for a decimal, but PostgreSQL casts it to nothing else
+        return number.cast("float64" if kind in ("number", "any") else "string")
     return column if found.is_numeric() or found.is_boolean() else column.cast("string")
 
 

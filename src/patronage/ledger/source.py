@@ -8,11 +8,11 @@ import ibis
 
 from patronage.ledger.engines.engine import Engine
 from patronage.ledger.mapping import TableMapping
+from patronage.ledger.row_places import LINE as LINE
+from patronage.ledger.row_places import SOURCE_FILE as SOURCE_FILE
+from patronage.ledger.row_places import SOURCE_ROW as SOURCE_ROW
 
 FieldKind = Literal["id", "text", "number", "time", "any"]
-
-SOURCE_FILE, SOURCE_ROW, LINE = "source_file", "source_row", "source_text"
-"""Columns that tell where a row came from, and, if it is asked for, the text of the whole row."""
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,7 @@ class SparkFiles:
         """See `TableSource.read`."""
         groups = self._groups(engine)
         for group in groups:
-            stored = [name.lower() for name in group.kinds]
-            doubled = sorted({field.name for field in fields if stored.count(field.name.lower()) > 1})
+            doubled = sorted({field.name for field in fields if group.times(field.name) > 1})
             if doubled:
                 message = f"{group.paths[0]} names these columns more than once: {', '.join(doubled)}. Rename them."
                 raise ContractError(message)
@@ -74,35 +73,59 @@ class SparkFiles:
                 message = f"Of files at {self.location} only Parquet can be read: set {self.setting}.file_format."
                 raise ConfigError(message)
             with readable(self.location):
-                return [Alike((self.location,), "parquet", (), _parquet_kinds(engine, self.location))]
+                kinds = _parquet_kinds(engine, self.location)
+                return [Alike((self.location,), "parquet", (), kinds, tuple(kinds))]
         if self.encoding != UTF8:
             message = f"engine=spark reads text in UTF-8: convert the files, or read {self.setting} with engine=duckdb."
             raise ConfigError(message)
         groups: dict[tuple[Any, ...], Alike] = {}
-        for file in found_files(self.location, self.file_format, self.setting):
+        for file in self._files():
             one = self._alone(engine, file)
-            key = (one.format, one.folders, one.delimiter, tuple(one.kinds.items()))
+            key = (one.format, one.folders, one.delimiter, one.stored, tuple(one.kinds.items()))
             groups[key] = replace(one, paths=groups[key].paths + one.paths) if key in groups else one
         if len({group.format for group in groups.values()}) > 1:
-            message = f"{self.location} holds files of several formats: set {self.setting}.file_format."
+            message = (
+                f"{self.location} holds files of several formats, which engine=spark does not read as one table: set "
+                f"{self.setting}.path to a glob of one format, such as folder/*.csv, or use engine=duckdb."
+            )
             raise SourceError(message)
         return list(groups.values())
+
+    def _files(self) -> list[FoundFile]:
+        """The files on this machine, if Spark reads all of them.
+
+        Raises
+        ------
+        SourceError
+            If it would leave some out without a word.
+        """
+        files = found_files(self.location, self.file_format, self.setting)
+        hidden = [str(file.path) for file in files if _hidden_from_spark(file.path.name)]
+        if hidden:
+            message = (
+                f"Spark leaves out files whose names begin with '_' or '.': {len(hidden)} of {len(files)} files of "
+                f"{self.setting}.path, first {', '.join(hidden[:5])}. Rename them if they are data, move them away if "
+                "they are not, or use engine=duckdb, which reads them."
+            )
+            raise SourceError(message)
+        return files
 
     def _alone(self, engine: SparkEngine, file: FoundFile) -> Alike:
         path, folders = str(file.path), tuple(file.partitions)
         with readable(path):
             if file.format == "parquet":
-                return Alike((path,), file.format, folders, _parquet_kinds(engine, path))
+                kinds = _parquet_kinds(engine, spark_text.no_pattern(path))
+                return Alike((path,), file.format, folders, kinds, tuple(kinds))
             if file.format == "jsonl":
                 keys = spark_text.json_keys(engine, file.path)
-                return Alike((path,), file.format, folders, dict.fromkeys(keys, "string"))
+                return Alike((path,), file.format, folders, dict.fromkeys(keys, "string"), tuple(keys))
         delimiter = self.delimiter or ("\t" if path.lower().endswith((".tsv", ".tsv.gz")) else ",")
         header = spark_text.csv_columns(file.path, delimiter, self.setting)
-        return Alike((path,), file.format, folders, dict.fromkeys(header, "string"), delimiter)
+        return Alike((path,), file.format, folders, dict.fromkeys(header, "string"), tuple(header), delimiter)
 
     def _digest(self, engine: SparkEngine, groups: list[Alike]) -> str:
         if "://" not in self.location:
-            return files_digest(file.path for file in found_files(self.location, self.file_format, self.setting))
+            return files_digest(file.path for file in self._files())
         listed = engine.session.read.parquet(*groups[0].paths).select("_metadata.*").distinct().collect()
         told = sorted((row.file_path, row.file_size, str(row.file_modification_time)) for row in listed)
         return hashlib.sha256(str(told).encode()).hexdigest()
@@ -120,6 +143,14 @@ def readable(location: str) -> Iterator[None]:
         told = str(getattr(error, "java_exception", None) or error).splitlines()[0].rstrip(".")
         message = f"{location} cannot be read: {told}. Check the format of the files."
         raise SourceError(message) from error
+
+
+def _hidden_from_spark(name: str) -> bool:
+    """Whether Spark's readers pass a file over, even one that is named to them.
+
+    The rule is that of ``isDataPath`` in Spark's ``PartitioningAwareFileIndex``: the ``=`` is that of a partition.
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def _parquet_kinds(engine: SparkEngine, path: str) -> dict[str, str]:
@@ -152,7 +183,8 @@ def _selected(engine: SparkEngine, group: Alike, fields: Sequence[Field], target
     columns.append((F.col("_metadata.row_index") + 1).alias(SOURCE_ROW))
     if whole:
         columns.append(spark_text.text_of_row(sorted(group.kinds)).alias(LINE))
-    return engine.session.read.option("mergeSchema", "true").parquet(*group.paths).select(*columns)
+    paths = [path if "://" in path else spark_text.no_pattern(path) for path in group.paths]
+    return engine.session.read.option("mergeSchema", "true").parquet(*paths).select(*columns)
 
 
 def _common_kind(field: Field, kinds: set[str]) -> str:

@@ -1,5 +1,6 @@
 """How Spark reads text: CSV and JSON lines, with every line that it cannot split kept aside."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ class Alike:
         Names of columns whose values the folders of the files tell.
     kinds : dict of str to str
         Name to Spark type of the columns, in their order.
+    stored : tuple of str
+        The names as they stand in the files, to find those that are there twice.
     delimiter : str
         Of CSV.
     """
@@ -42,12 +45,19 @@ class Alike:
     format: FileFormat
     folders: tuple[str, ...]
     kinds: dict[str, str]
+    stored: tuple[str, ...]
     delimiter: str = ","
 
     @property
     def names(self) -> tuple[str, ...]:
         """All that can be asked for."""
         return (*self.kinds, *(name for name in self.folders if name not in self.kinds))
+
+    def times(self, name: str) -> int:
+        """How often a column is there; in Parquet Spark takes no notice of case."""
+        if self.format == "parquet":
+            return [stored.lower() for stored in self.stored].count(name.lower())
+        return self.stored.count(name)
 
 
 def csv_columns(path: Path, delimiter: str, setting: str) -> list[str]:
@@ -65,7 +75,7 @@ def json_keys(engine: SparkEngine, path: Path) -> list[str]:
     """The keys of all objects in a file of JSON lines."""
     import pyspark.sql.functions as F  # noqa: N812
 
-    keys = engine.session.read.text(str(path)).select(F.explode(F.map_keys(_members("value"))).alias("key"))
+    keys = engine.session.read.text(no_pattern(str(path))).select(F.explode(F.map_keys(_members("value"))).alias("key"))
     return sorted(row.key for row in keys.distinct().collect())
 
 
@@ -88,6 +98,11 @@ def read(engine: SparkEngine, groups: Sequence[Alike], fields: Sequence[Field], 
     unreadable = engine.keep(broken, "unreadable")
     rows = kept.filter(kept.reason.isnull()).drop("source_line", "reason", "content")
     return RawTable(rows, unreadable, digest, temporary=(kept,))
+
+
+def no_pattern(path: str) -> str:
+    """A path as Spark takes it to be that of one file: it reads ``a1.csv`` where ``a[1].csv`` is named."""
+    return re.sub(r"([\[\]{}?*\\])", r"\\\1", path)
 
 
 def quoted(name: str) -> str:
@@ -128,9 +143,10 @@ def _csv(engine: SparkEngine, group: Alike, fields: Sequence[Field], whole: bool
     import pyspark.sql.functions as F  # noqa: N812
 
     _refuse_open_quotes(engine, group.paths)
-    position = {name: f"column_{number}" for number, name in enumerate(group.kinds)}
+    columns = [f"column_{number}" for number in range(len(group.stored))]
+    position = {name: columns[group.stored.index(name)] for name in group.kinds}
     lines = (
-        engine.session.read.schema(", ".join(f"{column} string" for column in (*position.values(), BROKEN)))
+        engine.session.read.schema(", ".join(f"{column} string" for column in (*columns, BROKEN)))
         .options(
             header=True,
             sep=group.delimiter,
@@ -143,19 +159,22 @@ def _csv(engine: SparkEngine, group: Alike, fields: Sequence[Field], whole: bool
             ignoreTrailingWhiteSpace=False,
             maxCharsPerColumn=-1,
         )
-        .csv(list(group.paths))
+        .csv([no_pattern(path) for path in group.paths])
     )
-    text = F.concat_ws(group.delimiter, *position.values())
+    text = F.concat_ws(group.delimiter, *columns)
     reason = F.when(F.col(BROKEN).isNotNull(), NO_FIT).when(text.contains(REPLACED), NO_UTF8)
     raw = [F.col(position[field.name]) if field.name in position else of_folder(field.name) for field in fields]
-    line = text_of_row([position[name] for name in sorted(position)]) if whole else None
+    in_order = sorted(zip(group.stored, columns, strict=True), key=lambda named: named[0])
+    line = text_of_row([column for _, column in in_order]) if whole else None
     return _numbered(lines, raw, line, reason, F.coalesce(F.col(BROKEN), text), lines_are_records=False)
 
 
 def _json(engine: SparkEngine, group: Alike, fields: Sequence[Field], whole: bool) -> Any:
     import pyspark.sql.functions as F  # noqa: N812
 
-    lines = engine.session.read.text(list(group.paths)).withColumn("members", _members("value"))
+    lines = engine.session.read.text([no_pattern(path) for path in group.paths]).withColumn(
+        "members", _members("value")
+    )
     reason = F.when(F.col("members").isNull(), NO_OBJECT).when(F.col("value").contains(REPLACED), NO_UTF8)
     for field in fields:
         nested = F.col("value").rlike(f'"\\Q{field.name}\\E"\\s*:\\s*[{{\\[]')
@@ -205,7 +224,7 @@ def _refuse_open_quotes(engine: SparkEngine, paths: Sequence[str]) -> None:
     import pyspark.sql.functions as F  # noqa: N812
 
     quotes = F.length("value") - F.length(F.replace(F.col("value"), F.lit('"'), F.lit("")))
-    lines = engine.session.read.text(list(paths)).select(
+    lines = engine.session.read.text([no_pattern(path) for path in paths]).select(
         source_file(F.col("_metadata.file_path")).alias(SOURCE_FILE), quotes.alias("quotes")
     )
     counted = lines.groupBy(SOURCE_FILE).agg(F.sum("quotes").alias("quotes"))

@@ -1,5 +1,6 @@
 """A ledger in a PostgreSQL schema, read in place and brought over to DuckDB: the same rows, and all accounted for."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 
 from engines_under_test import engine_under_test, postgres_uri
+from full_run import patronage
 from patronage import open_ledger
 from patronage.errors import ConfigError, ContractError, SourceError
 from patronage.ledger.engines.postgres import PostgresEngine
 from patronage.ledger.postgres_source import PostgresSource
+from patronage.ledger.rules import ContractRules
 
 COLUMNS = {"customer_id": "Kunde", "timestamp": "am", "amount": "betrag", "order_id": "beleg"}
 
@@ -28,7 +31,29 @@ SETUP = """
       (NULL, '2024-01-01', 5, NULL, 'h');
     CREATE VIEW shop.leute AS SELECT DISTINCT "Kunde"::text AS customer_id, 'Süd' AS region FROM shop."Verkäufe"
       WHERE "Kunde" IS NOT NULL;
+    CREATE TABLE shop.copies (customer_id text, "timestamp" timestamptz, amount numeric, exact numeric, note jsonb);
+    INSERT INTO shop.copies VALUES
+      ('1', '2024-01-01', 5, 1, '{"a": 1}'),
+      ('1', '2024-01-01', 5, 1, '{"a": 1}'),
+      ('1', '2024-01-01', 5, 1, '{"a": 2}'),
+      ('1', '2024-01-01', 5, 1, NULL),
+      ('1', '2024-01-01', 5.00000000000000000001, 1, NULL),
+      ('1', '2024-01-01', 5.00000000000000000001, 1.00000000000000000001, NULL),
+      ('2', 'infinity', 5, 1, NULL),
+      ('2', '9999-12-31', 5, 1, NULL),
+      ('3', '2024-01-02', NULL, 1, NULL),
+      ('3', '2024-01-02', NULL, 1, NULL);
+    CREATE TABLE shop.cash (customer_id text, "timestamp" timestamptz, amount money);
+    INSERT INTO shop.cash VALUES
+      ('1', '2024-01-01', 1234567.89::numeric::money),
+      ('2', '2024-01-02', (-2.5)::numeric::money),
+      ('3', '2024-01-03', NULL);
+    CREATE SCHEMA "old ""shop's"" own";
+    CREATE TABLE "old ""shop's"" own".sales (customer_id text);
+    CREATE MATERIALIZED VIEW "old ""shop's"" own".old AS SELECT * FROM "old ""shop's"" own".sales;
 """
+
+TEARDOWN = """DROP SCHEMA shop, "old ""shop's"" own" CASCADE"""
 
 USED = [
     ("1", datetime(2024, 3, 30, 23, 30), date(2024, 3, 31), 10.10, "00000000-0000-0000-0000-000000000001"),
@@ -45,7 +70,7 @@ def uri() -> Iterator[str]:
     with psycopg.connect(postgres_uri(), autocommit=True) as connection:
         connection.execute(SETUP)
         yield postgres_uri()
-        connection.execute("DROP SCHEMA shop CASCADE")
+        connection.execute(TEARDOWN)
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
@@ -87,6 +112,47 @@ def test_digest_tells_a_change_and_not_an_order(uri, engine):
         connection.execute("UPDATE shop.\"Verkäufe\" SET betrag = 5.01 WHERE notiz = 'z' AND betrag = 0")
         assert open_ledger(source(uri), engine, max_set_aside_share=1.0).digest != first
         connection.execute('UPDATE shop."Verkäufe" SET betrag = 0 WHERE betrag = 5.01')
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "used", "reasons"),
+    [
+        ("flag", 6, {"amount missing": 2, "timestamp out of range": 2}),
+        ("drop", 5, {"amount missing": 2, "timestamp out of range": 2, "copy of an earlier row": 2}),
+    ],
+)
+def test_copies_agree_in_the_table_itself(uri, engine, duplicates, used, reasons):
+    """Two rows of ten copy another; the rest differ in a column nobody asked for, or by more than we read."""
+    rules = ContractRules(duplicates=duplicates)
+    account = open_ledger(source(uri, table="copies", columns=None), engine, 1.0, rules=rules).account
+    assert (account.rows_in, account.rows_used, account.rows_set_aside) == (10, used, 10 - used)
+    assert account.reasons == reasons
+    assert account.copies == 2
+
+
+def test_check_counts_copies(uri, engine, tmp_path):
+    """The command asks for copies by itself, on the default engine and in place."""
+    in_place = ("engine=postgres", f"engine.uri={uri}") if engine.name == "postgres" else ()
+    settings = ("ledger=postgres", f"ledger.uri={uri}", "ledger.schema=shop", "ledger.table=copies", *in_place)
+    process = patronage(tmp_path, "check", *settings, "contract.max_set_aside_share=1")
+    assert process.returncode == 0, process.stdout + process.stderr
+    report = json.loads((tmp_path / "outputs" / "check" / "report.json").read_text())
+    account = report["tables"]["transactions"]["account"]
+    found = {name: account[name] for name in ("rows_in", "rows_used", "rows_set_aside", "copies")}
+    assert found == {"rows_in": 10, "rows_used": 6, "rows_set_aside": 4, "copies": 2}
+
+
+def test_money_is_a_number(uri, engine):
+    ledger = open_ledger(source(uri, table="cash", columns=None), engine, max_set_aside_share=1.0)
+    rows = engine.batches(ledger.transactions).read_all().to_pylist()
+    assert {row["customer_id"]: row["amount"] for row in rows} == {"1": 1234567.89, "2": -2.5}
+    assert ledger.account.reasons == {"amount missing": 1}
+
+
+def test_tables_of_a_schema_with_quotes_in_its_name(uri, engine):
+    name = """old "shop's" own"""
+    with pytest.raises(SourceError, match=f"schema {name} has no table Verkäufe; it has: old, sales\\."):
+        open_ledger(source(uri, schema=name), engine)
 
 
 def test_table_that_is_not_there(uri, engine):

@@ -168,3 +168,96 @@ def test_decimal_commas_beside_numbers_of_json_are_refused(tmp_path):
     columns = {name: name for name in ("customer_id", "timestamp", "amount")}
     with pytest.raises(ConfigError, match=r"JSON lines are read with decimal points only; ledger\.decimal is ','"):
         open_ledger(FilesSource(str(path), columns, decimal=","), engine_under_test("spark"))
+
+
+SHOP = {name: name for name in ("customer_id", "timestamp", "amount")}
+HEADER, GOOD = "customer_id,timestamp,amount\n", "a,2024-01-01,1\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "place"),
+    [
+        (("a.csv", "_extra.csv"), ""),
+        (("a.csv", "_extra.csv"), "*.csv"),
+        (("a.csv", "_metadata.csv"), ""),
+        (("_single.csv",), "_single.csv"),
+        ((".single.csv",), ".single.csv"),
+        (("a.parquet", "_extra.parquet"), ""),
+        (("a.jsonl", "_extra.jsonl"), ""),
+    ],
+)
+def test_files_that_spark_would_leave_out_are_named(engines, tmp_path, names, place):
+    for name in names:
+        if name.endswith("parquet"):
+            parquet(tmp_path, name, **{column: pa.array(["2024"]) for column in SHOP} | {"amount": pa.array([1])})
+        else:
+            line = '{"customer_id": "a", "timestamp": "2024-01-01", "amount": 1}\n'
+            (tmp_path / name).write_text(line if name.endswith("jsonl") else HEADER + GOOD)
+    source = FilesSource(str(tmp_path / place), SHOP, timestamp_format="%Y" if "parquet" in names[0] else None)
+    spark, duckdb = engines
+    with pytest.raises(SourceError, match=rf"1 of {len(names)} files.*{names[-1]}\. Rename.*engine=duckdb"):
+        open_ledger(source, spark)
+    assert open_ledger(source, duckdb).account.rows_used == len(names)
+
+
+def test_files_in_folders_that_begin_with_an_underscore_are_read(engines, tmp_path):
+    for name in ("a.csv", "_more/b.csv", "_day=1.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(HEADER + GOOD)
+    assert [open_ledger(FilesSource(str(tmp_path), SHOP), engine).account.rows_used for engine in engines] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "name", ["a[1].csv", "a*.csv", "a?.csv", "a{1}.csv", "[1]/a.csv", "a[1].jsonl", "a[1].parquet"]
+)
+def test_a_file_name_is_no_pattern(engines, tmp_path, name):
+    decoy = pa.array(["decoy"] * 3)
+    for other in ("a1.csv", "1/a.csv", "a1.jsonl"):
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text(HEADER + GOOD * 3)
+    parquet(tmp_path, "a1.parquet", customer_id=decoy, timestamp=decoy, amount=decoy)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    if name.endswith("parquet"):
+        parquet(tmp_path, name, **{column: pa.array(["2024-01-01"]) for column in SHOP} | {"amount": pa.array([1])})
+    else:
+        line = '{"customer_id": "a", "timestamp": "2024-01-01", "amount": 1}\n'
+        (tmp_path / name).write_text(line if name.endswith("jsonl") else HEADER + GOOD)
+    for engine in engines:
+        assert open_ledger(FilesSource(str(tmp_path / name), SHOP), engine).account.rows_used == 1
+
+
+@pytest.mark.parametrize("header", [",customer_id,timestamp,amount,", "x,customer_id,timestamp,amount,x",
+                                    "AMOUNT,customer_id,timestamp,amount,Amount"])  # fmt: skip
+def test_names_of_columns_that_are_not_asked_for_do_not_matter(engines, tmp_path, header):
+    from patronage.ledger.rules import ContractRules
+
+    (tmp_path / "a.csv").write_text(f"{header}\n7,a,2024-01-01,1,8\n7,a,2024-01-01,1,9\n7,a,2024-01-01,1,9\n")
+    for engine in engines:
+        source = FilesSource(str(tmp_path), SHOP)
+        ledger = open_ledger(source, engine, 1.0, rules=ContractRules(duplicates="drop"))
+        rows = engine.batches(ledger.transactions).read_all().to_pylist()
+        assert [(row["customer_id"], row["amount"]) for row in rows] == [("a", 1.0)] * 2
+
+
+def test_a_csv_column_that_is_asked_for_and_there_twice_is_refused(engines, tmp_path):
+    (tmp_path / "a.csv").write_text("customer_id,timestamp,amount,amount\na,2024-01-01,1,2\n")
+    for engine in engines:
+        with pytest.raises(ContractError, match=r"a\.csv names these columns more than once: amount\. Rename them"):
+            open_ledger(FilesSource(str(tmp_path), SHOP), engine)
+
+
+def test_files_of_several_formats_are_left_to_duckdb(engines, tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + GOOD)
+    (tmp_path / "b.jsonl").write_text('{"customer_id": "a", "timestamp": "2024-01-01", "amount": 1}\n')
+    spark, duckdb = engines
+    source = FilesSource(str(tmp_path), SHOP)
+    with pytest.raises(SourceError, match=r"several formats.*ledger\.path to a glob of one format.*engine=duckdb"):
+        open_ledger(source, spark)
+    assert open_ledger(source, duckdb).account.rows_used == 2
+
+
+def test_a_file_without_any_line_that_can_be_split(engines, tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + "x,y\n")
+    for engine in engines:
+        with pytest.raises(ContractError, match=r"1 of 1 rows of .* break the contract"):
+            open_ledger(FilesSource(str(tmp_path), SHOP), engine, 1.0)

@@ -10,6 +10,7 @@ import ibis.expr.datatypes as dt
 from patronage.errors import ConfigError
 from patronage.ledger.engines import reading
 from patronage.ledger.engines.engine import UTC
+from patronage.ledger.engines.nul_characters import NulCharacters
 from patronage.ledger.engines.strptime import translated
 
 COPY_BYTES = 1 << 22
@@ -140,8 +141,26 @@ class PostgresEngine(PostgresExpressions):
         mine, other = (conninfo_to_dict(given) for given in (self._uri, uri))
         return all(mine.get(key) == other.get(key) for key in ("host", "hostaddr", "port", "dbname", "service"))
 
+    def tables_of(self, schema: str) -> list[str]:
+        """The names of the tables and views of a schema, as they are written.
+
+        Ibis' own ``list_tables`` does not find a schema whose name has double quotes.
+        """
+        query = """
+            SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname = %s AND relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY relname
+        """
+        with self._connection.con.cursor() as cursor:
+            return [str(name) for (name,) in cursor.execute(query, [schema]).fetchall()]
+
     def load(self, rows: Any, name: str) -> Any:
-        """Bring Arrow rows into a temporary table, batch by batch; see `Engine.load`."""
+        """Bring Arrow rows into a temporary table, batch by batch; see `Engine.load`.
+
+        Raises
+        ------
+        SourceError
+            If texts have NUL characters, which PostgreSQL cannot hold.
+        """
         from pyarrow.csv import WriteOptions, write_csv
 
         unique = ibis.util.gen_name(f"patronage_{name}")
@@ -153,10 +172,14 @@ class PostgresEngine(PostgresExpressions):
         with self._connection.con.transaction(), self._connection.con.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE {_quoted(unique)} ({defined})")
             with cursor.copy(f"COPY {_quoted(unique)} FROM STDIN (FORMAT csv)") as copy:
+                refused = NulCharacters()
                 for batch in batches:
-                    text = BytesIO()
-                    write_csv(batch, text, options)
-                    copy.write(text.getbuffer())
+                    sink = BytesIO()
+                    write_csv(batch, sink, options)
+                    text = sink.getvalue()
+                    if not refused.found_in(batch, text):
+                        copy.write(text)
+                refused.refuse()
             cursor.execute(f"ANALYZE {_quoted(unique)}")
         return self._connection.table(unique)
 

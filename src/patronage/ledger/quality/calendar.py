@@ -35,7 +35,7 @@ class Days:
     median_rows : float
         Rows of the median day that has any.
     implausible : dict of date to int
-        Days with far more rows than those around them, the fullest first.
+        Days with far more rows than those around them, the fullest first; empty if there is one day only.
     future_rows : int
         Rows of days that have not come yet.
     future_days : tuple of date
@@ -80,7 +80,7 @@ def days_of(rows: Mapping[date, int], today: date | None = None) -> Days:
     gaps = (((later - earlier).days - 1, earlier) for earlier, later in pairwise(days))
     silent, begin = max(gaps, default=(0, days[0]))
     by_month = _by_month({day: rows[day] for day in days})
-    full = [day for day in days if rows[day] > _limit(day, rows)]
+    full = [day for day in days if len(rows) > 1 and rows[day] > _limit(day, rows)]
     return Days(
         first=every[0],
         last=every[-1],

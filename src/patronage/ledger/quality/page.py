@@ -43,6 +43,7 @@ def as_markdown(quality: Quality, found: Sequence[Finding]) -> str:
 
 
 ROWS_HEADING = ["table", "rows in", "used", "set aside", "customers", "first day", "last day"]
+WITHOUT_AMOUNT = "set aside, no readable amount"
 MONEY_HEADING = ["transactions", "rows", "amount", "refunds", "refunds amount", "share of rows", "share of sales"]
 
 
@@ -72,16 +73,18 @@ def reasons_table(quality: Quality) -> Rows:
 
 
 def money_table(quality: Quality) -> Rows:
-    """What the transactions amount to: used, set aside, and together."""
+    """What the transactions amount to: used, set aside, set aside without an amount that can be read, and all rows."""
     account = quality.tables["transactions"].account
     used, aside = account.money_used, account.money_set_aside
-    both = Money(
-        used.rows + aside.rows,
+    unread = account.rows_in - used.rows - aside.rows
+    every = Money(
+        account.rows_in,
         used.amount + aside.amount,
         used.refunds + aside.refunds,
         used.refunds_amount + aside.refunds_amount,
     )
-    return [_money_row(name, money) for name, money in (("used", used), ("set aside", aside), ("both", both))]
+    nothing = [[WITHOUT_AMOUNT, f"{unread:,}", *[""] * (len(MONEY_HEADING) - 2)]] if unread else []
+    return [_money_row("used", used), _money_row("set aside", aside), *nothing, _money_row("all", every)]
 
 
 def amounts_table(quality: Quality) -> tuple[list[str], Rows]:
