@@ -37,6 +37,7 @@ from patronage.models.likelihood import (
 from patronage.models.priors import LogNormalPriors
 from patronage.models.purchase.nbd import nbd_log_likelihood
 from patronage.models.purchase.predictions import PredictingModel
+from patronage.models.purchase.samples import samples_of
 from patronage.models.rows import Parameters, Rows, SummedLikelihood
 from patronage.models.uncertainty import (
     Outlook,
@@ -44,29 +45,17 @@ from patronage.models.uncertainty import (
 )
 from patronage.runtime.counting import counted_histories
 from patronage.runtime.distinct import distinct
-from patronage.runtime.histories import FloatArray, Histories, IndexArray
+from patronage.runtime.histories import FloatArray, Histories
 from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain, laplace_posterior, ridge_posterior
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
-
-SAMPLE_SIZES = (1_500, 20_000, 150_000)
-"""Distinct histories in the samples that a large fit starts from: all starts climb on the first, the best goes on."""
 
 SAMPLE_TOLERANCE = 5e-5
 """Gradient at which climbs on all samples but the first stop, where starts have to agree; the maximum of all data lies
 farther away."""
 
-WORTH_SAMPLING = 25_000
-"""Distinct histories from which on a fit starts from samples."""
-
 LEAST_CURVATURE = 1e-4
 """Curvature of the mean log-likelihood by the log parameters below which a maximum may be one of the sample alone."""
-
-MOST_COUNTED = 4096
-"""Customers behind a history from which on it counts as equally frequent."""
-
-TELLING = 8192
-"""Histories that tell how frequent the others are."""
 
 N_STARTS = 3
 """Starts that must converge before a fit is believed."""
@@ -425,7 +414,7 @@ class PurchaseModel(PredictingModel):
         if self.engine == "lifetimes":
             return estimate_at(objective, self._fit_by_lifetimes(histories, counts))
         starts, climbs = starts or self._starts(histories, counts), list[Climb]()
-        for sample, weights in _samples(counts):
+        for sample, weights in samples_of(counts):
             some_encoded = None if encoded is None else encoded[sample]
             part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
             tried, tolerance = (starts[:1], SAMPLE_TOLERANCE) if climbs else (starts[:N_STARTS], ARRIVED)
@@ -452,45 +441,6 @@ def _settled(climbs: Sequence[Climb]) -> bool:
     agree = all(same_maximum(one.mean_log_likelihood, highest) for one in first)
     curvature = np.linalg.eigvalsh(-climbs[-1].at_end.hessian)
     return agree and bool(curvature[0] > LEAST_CURVATURE)
-
-
-def _samples(counts: FloatArray) -> list[tuple[IndexArray, FloatArray]]:
-    """Samples of distinct histories, each drawn from the next larger one, the smallest first; none of few histories."""
-    found: list[tuple[IndexArray, FloatArray]] = []
-    for size in sorted(SAMPLE_SIZES, reverse=True):
-        if len(counts) < max(WORTH_SAMPLING, 4 * size):
-            continue
-        index, weights = _sample(found[-1][1] if found else counts, size)
-        found.append((found[-1][0][index] if found else index, weights))
-    return found[::-1]
-
-
-def _sample(counts: FloatArray, size: int) -> tuple[IndexArray, FloatArray]:
-    """A sample of distinct histories that stands for all customers.
-
-    The most frequent histories are all in it, of the others every so-many-th with a weight for those left out; so its
-    maximum lies near that of the whole.
-
-    Returns
-    -------
-    index : ndarray of int
-        About `size` positions.
-    weights : ndarray
-        Customers behind each; they sum to those of all.
-    """
-    # How many are more frequent than 0, 1, 2, ..., as far as some of them tell.
-    some = np.minimum(counts[:: max(len(counts) // TELLING, 1)], MOST_COUNTED).astype(np.intp)
-    more_often = 1 - np.cumsum(np.bincount(some)) / len(some)
-    often = np.argmax(more_often * len(counts) <= size // 2)
-    is_in = counts >= often + 1
-    others = np.flatnonzero(~is_in)
-    is_in[others[:: max(len(others) // max(size - (len(counts) - len(others)), 1), 1)]] = True
-    index = np.flatnonzero(is_in)
-    weights = counts[index]
-    drawn = weights < often + 1
-    if (of_drawn := weights[drawn].sum()) > 0:
-        weights[drawn] *= (counts.sum() - weights[~drawn].sum()) / of_drawn
-    return index, weights
 
 
 def _as_given(covariates: Sequence[str] | str) -> list[str] | str:
