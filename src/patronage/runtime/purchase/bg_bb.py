@@ -134,7 +134,7 @@ class BetaGeoBetaBinomialParams(PurchaseParams):
         if horizon is not None:
             end = min(end, float(whole_periods(horizon)))
         return self._alive(histories) * self._if_alive(
-            histories, lambda living, h: living.buys() * living.lived(h, rate), float(end)
+            histories, lambda living, h: living.discounted_purchases(rate, h), float(end)
         )
 
     def expected_lifetime(self, histories: Histories, horizon: float) -> FloatArray:
@@ -160,24 +160,28 @@ class BetaBernoulliLiving(Living):
         """Probability to buy in a period lived, the mean of p."""
         return self.a / (self.a + self.b)
 
-    def lived(self, horizon: FloatArray, rate: float = 0.0) -> FloatArray:
+    def lived(self, horizon: FloatArray, discount: float = 0.0) -> FloatArray:
         r"""Expected number of periods lived, each weighted by its discount: :math:`\sum_{k=1}^h S(k) e^{-\rho k}`.
 
-        For rate 0 the sum has a closed form, equation (14) of [1]_ without P(alive), but one that is 0/0 where γ = 1
-        and cancels near it.
+        Without a discount the sum has a closed form, equation (14) of [1]_ without P(alive), but one that is 0/0 where
+        γ = 1 and cancels near it.
         """
 
         def log_term(k: FloatArray, rows: IndexArray) -> FloatArray:
-            return self._log_survival(k + 1, rows) - rate * (k + 1)
+            return self._log_survival(k + 1, rows) - discount * (k + 1)
 
         def reach(k: FloatArray, rows: IndexArray) -> FloatArray:
-            return reach_of_powers((self.gamma[rows], self.delta[rows] + 1 + k), decay=rate)
+            return reach_of_powers((self.gamma[rows], self.delta[rows] + 1 + k), decay=discount)
 
         return smooth_sum(log_term, reach, self._whole(horizon))
 
     def expected_purchases(self, horizon: FloatArray) -> FloatArray:
         r"""Mean of p, times the expected number of periods lived."""
         return self.buys() * self.lived(horizon)
+
+    def discounted_purchases(self, discount: float, horizon: FloatArray) -> FloatArray:
+        """Mean of p, times the expected discounted number of periods lived."""
+        return self.buys() * self.lived(horizon, discount)
 
     def survival(self, horizon: FloatArray) -> FloatArray:
         """S(h)."""

@@ -21,6 +21,7 @@ References
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ from scipy import special
 from ..blocks import by_blocks
 from ..histories import FloatArray, Histories, IndexArray
 from ..quadrature import beta_mean
-from .model import Living, Moments, PurchaseParams
+from .at_purchases import LeavingAtPurchases
+from .model import Moments, PurchaseParams
 
 _SMALLEST_BRACKET = 1e-3
 """Below it the closed forms may have lost three digits or more to cancellation."""
@@ -96,13 +98,15 @@ class BetaGeoParams(PurchaseParams):
 
 
 @dataclass(frozen=True, slots=True)
-class BetaGeoLiving(Living):
+class BetaGeoLiving(LeavingAtPurchases):
     """Purchases at a rate λ ~ Gamma(shape, rate), after each of which the customer leaves with p ~ Beta(a, b)."""
 
     shape: FloatArray
     rate: FloatArray
     a: FloatArray
     b: FloatArray
+
+    k: ClassVar[int] = 1
 
     def take(self, index: IndexArray) -> "BetaGeoLiving":
         """Return the rows at the positions `index`."""

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..histories import FloatArray, Histories, IndexArray
-from ..quadrature import DIGITS, gauss_legendre
-from .lifetime import FADED, IndependentLifetime, IndependentLifetimeParams, Nodes, stretched
+from ..quadrature import DIGITS, gauss_legendre, stretched
+from .lifetime import FADED, IndependentLifetime, IndependentLifetimeParams, Nodes
 from .model import Moments
 
 _GROWN = 2.0

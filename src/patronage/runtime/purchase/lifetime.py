@@ -111,17 +111,21 @@ class IndependentLifetime(Living):
     def dropout_of_the_dead(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and mean square of the dropout parameter of a customer who dies at u, shape (nodes, n)."""
 
-    def lived(self, horizon: FloatArray) -> FloatArray:
-        """Expected time alive within the horizon, shape (n,)."""
-        return self._discounted_life(np.zeros(1), horizon)
+    def lived(self, horizon: FloatArray, discount: float = 0.0) -> FloatArray:
+        r"""Expected time alive within the horizon, :math:`\int_0^h e^{-\delta u} S(u)\,du`, shape (n,)."""
+        life = np.zeros(self.shape.shape)
+        # To the nodes the discount is a power of the same initial slope.
+        for rows, u, du in self.nodes(self._each(horizon), discount * self.rate):
+            life[rows] = (du * np.exp(self.take(rows).log_survival(u) - discount * u)).sum(axis=0)
+        return life
 
     def expected_purchases(self, horizon: FloatArray) -> FloatArray:
         """Mean rate times expected time alive, shape (n,)."""
         return self.shape / self.rate * self.lived(horizon)
 
     def discounted_purchases(self, discount: float, horizon: FloatArray) -> FloatArray:
-        r"""Mean rate times :math:`\int_0^h e^{-\delta u} S(u)\,du`, shape (n,)."""
-        return self.shape / self.rate * self._discounted_life(np.array([discount]), horizon)
+        """Mean rate times expected discounted time alive, shape (n,)."""
+        return self.shape / self.rate * self.lived(horizon, discount)
 
     def survival(self, horizon: FloatArray) -> FloatArray:
         """Probability to be alive at the end of the horizon, shape (n,)."""
@@ -187,22 +191,8 @@ class IndependentLifetime(Living):
         """The horizon, or where (1 + u / rate) to minus the power has faded."""
         return np.minimum(horizon, self.rate * np.expm1(np.minimum(FADED / power, 700.0)))
 
-    def _discounted_life(self, discount: FloatArray, horizon: FloatArray) -> FloatArray:
-        life = np.zeros(self.shape.shape)
-        # To the nodes the discount is a power of the same initial slope.
-        for rows, u, du in self.nodes(self._each(horizon), discount * self.rate):
-            life[rows] = (du * np.exp(self.take(rows).log_survival(u) - discount * u)).sum(axis=0)
-        return life
-
     def _each(self, horizon: FloatArray) -> FloatArray:
         return np.broadcast_to(np.asarray(horizon, dtype=np.float64), self.shape.shape)
-
-
-def stretched(rule: tuple[FloatArray, FloatArray], scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    r"""From a rule in :math:`v = \ln(1 + u/\mathrm{scale})` to u and du."""
-    v, weight = rule
-    u = scale * np.expm1(v)
-    return u, weight * (scale + u)
 
 
 def _mean_counts(n_max: int, shape: FloatArray, ratio: FloatArray, weight: FloatArray) -> FloatArray:

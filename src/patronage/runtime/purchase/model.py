@@ -23,7 +23,6 @@ from scipy import special
 from ...errors import InputError
 from ..distinct import distinct, representatives
 from ..histories import FloatArray, Histories, IndexArray
-from ..quadrature import tanh_sinh
 
 MOST_DISCOUNTED = 45.0
 """Rate times horizon beyond which what comes is worth less than rounding."""
@@ -46,27 +45,19 @@ class Living(ABC):
     def expected_purchases(self, horizon: FloatArray) -> FloatArray:
         """Expected purchases within the horizon, shape (n,)."""
 
+    @abstractmethod
     def discounted_purchases(self, discount: float, horizon: FloatArray) -> FloatArray:
         r"""Expected purchases within the horizon, each weighted by :math:`e^{-\delta u}` at its time u, shape (n,).
-
-        With E the expected purchases, :math:`\int_0^h e^{-\delta u}\,dE(u)` is taken by parts, so that no terms cancel:
-
-        .. math:: e^{-\delta h} E(h) + \delta \int_0^h e^{-\delta u} E(u)\,du
 
         Parameters
         ----------
         discount : float
-            δ, per time unit, above 0.
+            δ, per time unit, 0 and above.
         """
 
-        def integrand(u: FloatArray, rows: IndexArray) -> FloatArray:
-            return discount * np.exp(-discount * u) * self.take(rows).expected_purchases(u)
-
-        return np.exp(-discount * horizon) * self.expected_purchases(horizon) + tanh_sinh(integrand, horizon)
-
-    def lived(self, horizon: FloatArray) -> FloatArray:
-        """Expected time alive within the horizon, which is above 0, shape (n,)."""
-        return tanh_sinh(lambda u, rows: self.take(rows).survival(u), horizon)
+    @abstractmethod
+    def lived(self, horizon: FloatArray, discount: float = 0.0) -> FloatArray:
+        r"""Expected time alive within the horizon, each moment u weighted by :math:`e^{-\delta u}`, shape (n,)."""
 
     @abstractmethod
     def survival(self, horizon: FloatArray) -> FloatArray:

@@ -31,8 +31,8 @@ import numpy as np
 from scipy import special
 
 from ..histories import FloatArray, Histories, IndexArray
-from ..quadrature import DIGITS, gauss_legendre
-from .lifetime import FADED, IndependentLifetime, IndependentLifetimeParams, Nodes, stretched
+from ..quadrature import DIGITS, gauss_legendre, stretched
+from .lifetime import FADED, IndependentLifetime, IndependentLifetimeParams, Nodes
 from .model import Moments
 
 
@@ -90,13 +90,17 @@ class ParetoLiving(IndependentLifetime):
         for rows, (rule,) in gauss_legendre(np.log1p(end / scale), detail=detail, digits=digits):
             yield rows, *stretched(rule, scale[rows])
 
-    def lived(self, horizon: FloatArray) -> FloatArray:
+    def lived(self, horizon: FloatArray, discount: float = 0.0) -> FloatArray:
         r"""The factor of equation (22) of [2]_ that belongs to the lifetime, written so that s = 1 is no exception.
 
         .. math::
             \beta' \,\ln\bigl(1 + \tfrac{h}{\beta'}\bigr)\, \frac{e^{w} - 1}{w}, \qquad
             w = (1 - s) \ln\bigl(1 + \tfrac{h}{\beta'}\bigr)
+
+        With a discount it has no such form and is integrated.
         """
+        if discount:
+            return super().lived(horizon, discount)
         log_growth = np.log1p(horizon / self.beta)
         lived: FloatArray = self.beta * log_growth * special.exprel((1 - self.s) * log_growth)
         return lived

@@ -9,14 +9,17 @@ only used where more than a few purchases are likely.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from ..histories import FloatArray, IndexArray
 from ..quadrature import beta_mean
+from .at_purchases import LeavingAtPurchases
 from .bg_nbd import draw_geometric, gamma_beta_moments
-from .model import Living, Moments
+from .model import Moments
 
 _MOST_TERMS = 5
 """Purchases, in units of k, up to which the expectation is summed; beyond, its generating function is integrated."""
@@ -33,7 +36,7 @@ _TINY = 1e-290
 
 
 @dataclass(frozen=True, slots=True)
-class RegularLiving(Living):
+class RegularLiving(LeavingAtPurchases):
     r"""Purchases at every k-th stage, after each of which the customer leaves with p ~ Beta(a, b).
 
     In phase j the stages of a horizon h are :math:`N \sim \mathrm{Poisson}(\lambda h)` with
@@ -96,16 +99,7 @@ class RegularLiving(Living):
         series = np.stack([self._exactly(n, ratio) for n in range(_SERIES_TERMS)])
 
         def stays(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
-            def summand(u: FloatArray, rest: FloatArray, some: "RegularLiving", kappa: FloatArray) -> FloatArray:
-                still = np.exp(-some.shape[:, None] * np.log1p(kappa * rest))
-                step, power = u / (1 + kappa * rest), still
-                total = some.phases[:, :1] * power
-                for j in range(1, self.k):
-                    power = power * step
-                    total = total + some.phases[:, j : j + 1] * power
-                return total * u / rest
-
-            values = np.maximum(p, _TINY) * self._over_roots(summand, p, rows, ratio)
+            values = np.maximum(p, _TINY) * self._over_roots(_still, _still, p, rows, ratio)
             return _patched(values, 1 - p, series[:, rows])
 
         return np.clip(beta_mean(stays, self.a, self.b, scale=self._mean_stages(ratio)), 0.0, 1.0)
@@ -218,40 +212,91 @@ class RegularLiving(Living):
         series = np.stack([self._at_least(n, ratio) for n in range(1, _SERIES_TERMS + 1)])
 
         def bought(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
-            def summand(u: FloatArray, rest: FloatArray, some: "RegularLiving", kappa: FloatArray) -> FloatArray:
-                away = np.expm1(-some.shape[:, None] * np.log1p(kappa * rest))
-                step = 1 / (1 + kappa * rest)
-                less, power = -kappa * rest * step, u
-                total = some.phases[:, :1] * power * away
-                for j in range(1, self.k):
-                    away = away * step + less
-                    power = power * u
-                    total = total + some.phases[:, j : j + 1] * power * away
-                return -total / rest
-
-            return _patched(self._over_roots(summand, p, rows, ratio), 1 - p, series[:, rows])
+            return _patched(self._over_roots(_gone, _left_over, p, rows, ratio), 1 - p, series[:, rows])
 
         return beta_mean(bought, self.a, self.b, scale=self._mean_stages(ratio))
 
     def _over_roots(
-        self,
-        summand: Callable[[FloatArray, FloatArray, "RegularLiving", FloatArray], FloatArray],
-        p: FloatArray,
-        rows: IndexArray,
-        ratio: FloatArray,
+        self, at_first: "_Sum", at_others: "_Sum", p: FloatArray, rows: IndexArray, ratio: FloatArray
     ) -> FloatArray:
-        """Sum over the k-th roots of unity, over k (1 - p); conjugate roots have conjugate summands."""
+        r"""Sum over the k-th roots of unity of a sum over the phases times :math:`u_l / (1 - u_l)`, over k (1 - p).
+
+        Conjugate roots have conjugate summands.
+        """
         some, kappa = self.take(rows), ratio[rows, None]
         log_share = np.log1p(-np.clip(p, _TINY, 1 - _SMALL_SHARE))
         root = np.exp(log_share / self.k)
-        total = summand(root, -np.expm1(log_share / self.k), some, kappa)
+        rest = -np.expm1(log_share / self.k)
+        total = at_first(some, root, rest, kappa) * root / rest
         for turn in range(1, self.k // 2 + 1):
             if 2 * turn == self.k:
-                total = total + summand(-root, 1 + root, some, kappa)
+                total -= at_others(some, -root, 1 + root, kappa) * root / (1 + root)
             else:
                 u = root * np.exp(2j * np.pi * turn / self.k)
-                total = total + 2 * summand(u, 1 - u, some, kappa).real
+                rest = 1 - u
+                summand = at_others(some, u, rest, kappa)
+                summand *= u
+                summand /= rest
+                total += 2 * summand.real
         return total / (self.k * np.exp(log_share))  # type: ignore[no-any-return]
+
+
+_Array = NDArray[Any]
+"""Real or complex."""
+
+_Sum = Callable[[RegularLiving, _Array, _Array, FloatArray], _Array]
+"""A sum over the phases for customers, a root u, the rest 1 - u, and κ."""
+
+
+def _still(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
+    r""":math:`\sum_{j<k} P(j)\, u^j \bigl(1 + \kappa (1 - u)\bigr)^{-(\mathrm{shape}+j)}`."""
+    if np.iscomplexobj(u):
+        growth = kappa * rest
+        growth += 1
+        values = _power(growth.real.copy(), growth.imag.copy(), -some.shape[:, None])
+        values *= _polynomial(some.phases, u / growth)
+        return values
+    log_growth = np.log1p(kappa * rest)
+    return np.exp(-some.shape[:, None] * log_growth) * _polynomial(some.phases, u * np.exp(-log_growth))
+
+
+def _left_over(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
+    """What `_still` lacks of its value for κ = 0; at the first root, where u may be near 1, this would cancel."""
+    return _polynomial(some.phases, u) - _still(some, u, rest, kappa)
+
+
+def _gone(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
+    """The same without a difference, from phase to phase, where all terms are positive."""
+    away = -np.expm1(-some.shape[:, None] * np.log1p(kappa * rest))
+    step = 1 / (1 + kappa * rest)
+    more, power = kappa * rest * step, np.ones_like(u)
+    total = some.phases[:, :1] * away
+    for j in range(1, some.k):
+        away = away * step + more
+        power = power * u
+        total += some.phases[:, j : j + 1] * power * away
+    return total
+
+
+def _polynomial(coefficients: FloatArray, u: _Array) -> _Array:
+    """Polynomials with coefficients of shape (n, k) at u of shape (n, nodes)."""
+    total = np.empty_like(u)
+    total[:] = coefficients[:, -1:]
+    for j in range(coefficients.shape[1] - 2, -1, -1):
+        total *= u
+        total += coefficients[:, j : j + 1]
+    return total
+
+
+def _power(real: FloatArray, imaginary: FloatArray, exponent: FloatArray) -> _Array:
+    """Powers of complex numbers with a positive real part, cosine and sine by the tangent of half the angle."""
+    size = np.exp(exponent / 2 * np.log(real**2 + imaginary**2))
+    tangent = np.tan(exponent / 2 * np.arctan2(imaginary, real))
+    double = 2 * size / (1 + tangent**2)
+    power = np.empty(real.shape, dtype=np.complex128)
+    np.subtract(double, size, out=power.real)
+    np.multiply(double, tangent, out=power.imag)
+    return power
 
 
 def _patched(values: FloatArray, share: FloatArray, series: FloatArray) -> FloatArray:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..distinct import distinct
 from ..histories import FloatArray, Histories, IndexArray
-from ..quadrature import tanh_sinh
 from .bg_bb import BetaBernoulliLiving, BetaGeoBetaBinomialParams
 from .bg_nbd import BetaGeoLiving, draw_geometric
 from .lifetime import IndependentLifetime, IndependentLifetimeParams
@@ -83,30 +82,8 @@ def expected_time_alive(
         end = np.ceil(end)
     if end == 0:
         return np.zeros(len(histories))
-    lived = params._if_alive(histories, lambda living, h: _lived(living, h, rate), float(end))
+    lived = params._if_alive(histories, lambda living, h: living.lived(h, rate), float(end))
     return params.probability_alive(histories) * lived
-
-
-@singledispatch
-def _lived(living: Living, horizon: FloatArray, rate: float) -> FloatArray:
-    """Discounted time alive of the living, by quadrature over the survival function."""
-    if rate == 0:
-        return living.lived(horizon)
-    return tanh_sinh(lambda u, rows: np.exp(-rate * u) * living.take(rows).survival(u), horizon)
-
-
-@_lived.register
-def _(living: IndependentLifetime, horizon: FloatArray, rate: float) -> FloatArray:
-    """The factor of the expected purchases that belongs to the lifetime."""
-    if rate == 0:
-        return living.lived(horizon)
-    return living.discounted_purchases(rate, horizon) * living.rate / living.shape
-
-
-@_lived.register
-def _(living: BetaBernoulliLiving, horizon: FloatArray, rate: float) -> FloatArray:
-    """A sum over whole periods, each of which counts at its end."""
-    return living.lived(horizon, rate)
 
 
 def time_if_left(params: PurchaseParams, histories: Histories) -> FloatArray:
