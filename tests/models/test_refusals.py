@@ -17,6 +17,10 @@ CALLS = {
     "new, endless horizon": (lambda m: m.purchase_probabilities_new(3, np.inf), "first: inf"),
     "horizon as text": (lambda m: m.expected_purchases(FRAME, "a"), "horizon must be a finite time"),
     "n_max below 0": (lambda m: m.purchase_probabilities(FRAME, -1, 3.0), "n_max must be a whole number"),
+    "n_max beyond memory": (
+        lambda m: m.purchase_probabilities(FRAME, 10**9, 3.0),
+        "above the 1,000,000,000 that one call computes",
+    ),
     "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
     "rate as text": (lambda m: m.discounted_expected_purchases(FRAME, "x"), "rate must be a finite discount rate"),
     "level in per cent": (lambda m: m.summary(90), "0.9 is 90 %"),
@@ -94,3 +98,11 @@ def test_value_without_a_horizon():
         customer_lifetime_value(purchase, spend, frame, -1, "week")
     with pytest.raises(ConfigError, match="time_unit must be one of day, week, year"):
         customer_lifetime_value(purchase, spend, frame, 30, "month")
+
+
+def test_one_column_for_every_quantile_asked_for():
+    model = ParetoNBD().fit(FRAME)
+    waits = model.next_purchase_quantiles(FRAME.head(4), [0.4, 0.1, 0.4])
+    assert list(waits.columns) == [0.4, 0.1, 0.4]
+    assert (waits.iloc[:, 0] == waits.iloc[:, 2]).all()
+    assert waits.iloc[:, 1].equals(model.next_purchase_quantiles(FRAME.head(4), 0.1)[0.1])

@@ -9,6 +9,7 @@ import pytest
 
 from patronage.errors import InputError
 from patronage.runtime.histories import Histories
+from patronage.runtime.purchase.at_purchases import LeavingAtPurchases
 from patronage.runtime.purchase.bg_cnbd_k import BetaGeoCNBDParams, ModifiedBetaGeoCNBDParams
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 from patronage.runtime.purchase.mbg_nbd import ModifiedBetaGeoParams
@@ -110,13 +111,14 @@ def test_all_quantities_by_brute_force():
 
 @pytest.mark.parametrize(
     ("k", "shape", "a", "b", "ratio"),
-    [(2, 0.3, 0.8, 2.4, 40.0), (3, 5.2, 0.02, 1.1, 15.0), (4, 30.0, 3.0, 0.004, 6.0), (12, 0.004, 0.5, 30.0, 20.0)],
+    [(2, 0.3, 0.8, 2.4, 9.0), (3, 5.2, 0.02, 1.1, 8.0), (4, 30.0, 3.0, 0.004, 3.0), (12, 0.004, 0.5, 30.0, 8.0)],
 )
 def test_sum_and_integral_agree_where_both_can_be_used(k, shape, a, b, ratio):
     phases = np.random.default_rng(k).dirichlet(np.ones(k), 1)
     one = RegularLiving(phases, *(np.array([value]) for value in (shape, 1.0, a, b)))
-    summed, integrated = one._summed(np.array([ratio])), one._integrated(np.array([ratio]))
-    assert integrated == pytest.approx(summed, rel=1e-11)
+    for quantity in ("purchases", "survival"):
+        summed, integrated = (getattr(one, f"_{way}_{quantity}")(np.array([ratio])) for way in ("summed", "integrated"))
+        assert integrated == pytest.approx(summed, rel=1e-11)
 
 
 def given_share(living, share, ratio):
@@ -175,6 +177,79 @@ def test_many_purchases_by_quadrature(k, shape, a, b, ratio):
                 expected, survival = expected + density * some[0], survival + density * some[1]
     assert float(one.expected_purchases(np.array([ratio]))[0]) == pytest.approx(float(expected), rel=1e-10)
     assert float(one.survival(np.array([ratio]))[0]) == pytest.approx(float(survival), rel=1e-10)
+
+
+def worth_by_arrival_times(living, discount, horizon, terms):
+    """Discounted purchases, and time alive, of one row: a sum over purchases of integrals over the time of each.
+
+    The m-th stage ends at a time u with the density of a gamma variate of shape m whose rate is gamma distributed too.
+    Without a horizon the integrals are Tricomi's function.
+    """
+    k, (shape, rate, a, b) = (
+        living.k,
+        (mpmath.mpf(float(c[0])) for c in (living.shape, living.rate, living.a, living.b)),
+    )
+
+    def by_the_end(m, s, weight):
+        front = mpmath.gamma(s + m) / mpmath.gamma(s)
+        if horizon is None:
+            return front * mpmath.hyperu(m, 1 - s, discount * rate)
+        front /= mpmath.gamma(m)
+        ends = [0, horizon / mpmath.mpf(50), horizon / mpmath.mpf(8), horizon / mpmath.mpf(2), horizon]
+        return mpmath.quad(lambda u: weight(u) * front * (u / rate) ** (m - 1) / (1 + u / rate) ** (s + m) / rate, ends)
+
+    def lost(u):
+        """What of the time alive a customer misses who leaves at u."""
+        return (
+            horizon - u if discount == 0 else (mpmath.exp(-discount * u) - mpmath.exp(-discount * horizon)) / discount
+        )
+
+    purchases, missed, stays = mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(1)
+    for n in range(1, terms + 1):
+        for j, weight in enumerate(living.phases[0]):
+            phase = mpmath.mpf(float(weight))
+            worth = by_the_end(k * n - j, shape + j, lambda u: mpmath.exp(-discount * u))
+            purchases += phase * stays * worth
+            away = worth / discount if horizon is None else by_the_end(k * n - j, shape + j, lost)
+            missed += phase * stays * a / (a + b + n - 1) * away
+        stays *= (b + n - 1) / (a + b + n - 1)
+    whole = 1 / mpmath.mpf(discount) if horizon is None else lost(0)
+    return float(purchases), float(whole - missed)
+
+
+@pytest.mark.parametrize(
+    ("k", "shape", "a", "b", "discount", "horizon", "terms"),
+    [
+        (2, 0.3, 0.8, 2.4, 0.2, None, 400),
+        (3, 5.2, 0.3, 1.1, 1.5, None, 200),
+        (8, 0.01, 7.0, 0.6, 0.05, None, 60),
+        (12, 30.0, 1.5, 3.0, 9.0, None, 30),
+        (2, 2.3, 0.8, 2.4, 0.3, 2.0, 30),
+        (5, 7.0, 3.0, 0.2, 0.01, 3.0, 25),
+        (3, 0.7, 0.1, 2.0, 0.0, 1.0, 25),
+    ],
+)
+def test_discounted_purchases_and_time_alive_by_the_times_of_purchases(k, shape, a, b, discount, horizon, terms):
+    phases = np.random.default_rng(k).dirichlet(np.ones(k), 1)
+    one = RegularLiving(phases, *(np.array([value]) for value in (shape, 1.0, a, b)))
+    with mpmath.workdps(30):
+        purchases, alive = worth_by_arrival_times(one, discount, horizon, terms)
+    end = np.array([50.0 / discount if horizon is None else horizon])
+    assert one.discounted_purchases(discount, end)[0] == pytest.approx(purchases, rel=1e-9)
+    assert one.lived(end, discount)[0] == pytest.approx(alive, rel=1e-9)
+
+
+@pytest.mark.parametrize("k", [2, 5, 12])
+def test_the_sum_without_end_and_the_integral_over_time_agree(k):
+    """At extreme parameters, where the oracle would take hours: two ways that share nothing but the mean over p."""
+    rng, n = np.random.default_rng(k), 40
+    shape, rate, a, b = np.exp(rng.uniform(np.log(1e-3), np.log(1e3), (4, n)))
+    living = RegularLiving(rng.dirichlet(np.ones(k) / 2, n), shape + k * rng.integers(0, 500, n), rate, a, b)
+    for discount in (1e-3, 0.1, 10.0):
+        end = np.full(n, 50.0 / discount)
+        over_time = LeavingAtPurchases.discounted_purchases(living, discount, end)
+        assert living.discounted_purchases(discount, end) == pytest.approx(over_time, rel=1e-8)
+        assert living.lived(end, discount) == pytest.approx(LeavingAtPurchases.lived(living, end, discount), rel=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,24 @@
 r"""Integrals that cannot overflow: rules whose nodes follow the scale of the integrand, row by row.
 
-Two rules serve all models:
+Three rules serve all models:
 
 - `gauss_legendre`: an integrand that falls from its left end at a known rate, in the logarithm of the distance from
   that end (`stretched`), with as many nodes as the interval needs;
 - `beta_mean`: the mean of a function of a Beta-distributed probability, by the trapezoidal rule in a stretched
-  :math:`\operatorname{logit} p`.
+  :math:`\operatorname{logit} p`;
+- `gamma_mean`: the same for a Gamma-distributed rate, in its stretched logarithm.
 
 References
 ----------
 .. [1] Trefethen (2008), Is Gauss quadrature better than Clenshaw-Curtis? SIAM Review 50(1), 67-87.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
+from scipy import special
 
 from .distinct import distinct
 from .histories import FloatArray, IndexArray
@@ -32,11 +35,14 @@ _NODE_COUNTS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 19, 22, 26, 31, 36
 _PANEL_KEY = 64
 _KEYS = 1 << 24
 
-_BETA_STEP = 0.25
-_BETA_LEAST = -52.0
-_BETA_FARTHEST = 1e6
-_BETA_BISECTIONS = 14
-_BETA_VALUES_AT_ONCE = 1 << 16
+_STEP = 0.25
+_LEAST = -52.0
+_FARTHEST = 1e6
+_BISECTIONS = 14
+_VALUES_AT_ONCE = 1 << 16
+_FARTHEST_BEND = 32.0
+_LARGEST_LOG = 600.0
+_GAMMA_CORE = 8.0
 
 
 def gauss_legendre(
@@ -109,10 +115,10 @@ def stretched(rule: tuple[FloatArray, FloatArray], scale: FloatArray) -> tuple[F
 
 
 def beta_mean(
-    function: Callable[[FloatArray, FloatArray, IndexArray], FloatArray],
+    function: Callable[[FloatArray, IndexArray], FloatArray],
     a: FloatArray,
     b: FloatArray,
-    scale: FloatArray | None = None,
+    scale: FloatArray,
 ) -> FloatArray:
     r"""Mean of ``function(p)`` where p is Beta(a, b), row by row, to about 11 digits.
 
@@ -124,70 +130,141 @@ def beta_mean(
     Parameters
     ----------
     function : callable
-        ``(p, log_p, rows)`` to the function's values, shape (m, nodes), with p of that shape and the positions of the
-        m rows. It must not change faster than a power of p or 1 + p / c does.
+        ``(p, rows)`` to the function's values, shape (m, nodes), with p of that shape and the positions of the m rows.
+        It must not change faster than a power of p or 1 + p / c does.
     a, b : ndarray, shape (n,)
         Parameters of the beta distributions.
-    scale : ndarray, shape (n,), optional
-        Where 1 / p is much larger than this, the function is constant. The nodes are the fewer the smaller it is;
-        without it up to 1e14 is assumed.
+    scale : ndarray, shape (n,)
+        Where 1 / p is much larger than this, the function is constant. The nodes are the fewer the smaller it is.
 
     Returns
     -------
     ndarray, shape (n,)
     """
     # Steps must be short as far as the function's own bend, which lies at p = 1 / scale.
-    far = np.full(len(a), 32.0) if scale is None else np.clip(np.log1p(a) - np.log1p(b) + np.log1p(scale), 4.0, 32.0)
-    core = np.exp2(np.ceil(np.log2(far)))
+    core = _core(np.log1p(a) - np.log1p(b) + np.log1p(scale))
     first, rule = distinct(a, b, core)
     rules = _BetaRules(a[first], b[first], core[first])
-    nodes = rules.number[rule]
     mean = np.empty(len(a))
-    for number in np.unique(nodes):
-        rows = np.flatnonzero(nodes == number)
-        rows = rows[np.argsort(rule[rows], kind="stable")]
-        block = max(_BETA_VALUES_AT_ONCE // int(number), 1)
-        for start in range(0, len(rows), block):
-            some = rows[start : start + block]
-            which, place = np.unique(rule[some], return_inverse=True)
-            log_p, weight = rules.nodes(which, int(number))
-            values = function(np.exp(log_p)[place], log_p[place], some)
-            mean[some] = (weight[place] * values).sum(axis=1)
+    for rows, which, place, number in _groups(rules, rule):
+        logit, weight = rules.nodes(which, number)
+        mean[rows] = (weight[place] * function(special.expit(logit)[place], rows)).sum(axis=1)
     return mean
 
 
-class _BetaRules:
-    """Trapezoidal rules for beta distributions, each with its own ends and step."""
+def gamma_mean(
+    function: Callable[[FloatArray, IndexArray], FloatArray], shape: FloatArray, power: float, bend: FloatArray
+) -> FloatArray:
+    """Mean of ``function(x)`` where x is Gamma(shape), with a rate of 1, row by row, to about 11 digits.
 
-    def __init__(self, a: FloatArray, b: FloatArray, core: FloatArray) -> None:
-        self.a, self.b, self.core = a, b, core
-        self.middle = np.log1p(a) - np.log1p(b)
-        self.width = np.minimum(1.0, np.sqrt(1 / a + 1 / b))
-        self.left, right = self._end(-1.0), self._end(1.0)
+    By the rule of `beta_mean`, with the logarithm of x in the place of logit p.
+
+    Parameters
+    ----------
+    function : callable
+        ``(x, rows)`` to the function's values, shape (m, nodes), with x of that shape and the positions of the m rows.
+        It must not change faster than a power of x or 1 + x / c does.
+    shape : ndarray, shape (n,)
+    power : float
+        1 and above: where x is large, the function grows no faster than this power of it.
+    bend : ndarray, shape (n,)
+        Where x is much smaller than this, the function is a power of x.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    # Where the function is a high power, its mean comes from a narrower part of the line than the density's.
+    width = 1 / np.sqrt(np.maximum(shape + power, 1.0))
+    core = np.maximum(_core((np.log1p(shape) - np.log(bend)) * np.sqrt((shape + power) / (shape + 1))), _GAMMA_CORE)
+    first, rule = distinct(shape, core)
+    rules = _GammaRules(shape[first], width[first], core[first])
+    mean = np.empty(len(shape))
+    for rows, which, place, number in _groups(rules, rule):
+        log_x, weight = rules.nodes(which, number)
+        mean[rows] = (weight[place] * function(np.exp(np.maximum(log_x, -_LARGEST_LOG))[place], rows)).sum(axis=1)
+    return mean
+
+
+def _core(far: FloatArray) -> FloatArray:
+    """Distance up to which steps are of equal size: few different ones, so that rows share their rules."""
+    return np.exp2(np.ceil(np.log2(np.clip(far, 4.0, _FARTHEST_BEND))))
+
+
+def _groups(rules: "_StretchedRules", rule: IndexArray) -> Iterator[tuple[IndexArray, IndexArray, IndexArray, int]]:
+    """Rows with as many nodes, then their rules, the place of each row's rule among them, and the number of nodes."""
+    nodes = rules.number[rule]
+    for number in np.unique(nodes):
+        rows = np.flatnonzero(nodes == number)
+        rows = rows[np.argsort(rule[rows], kind="stable")]
+        block = max(_VALUES_AT_ONCE // int(number), 1)
+        for start in range(0, len(rows), block):
+            some = rows[start : start + block]
+            which, place = np.unique(rule[some], return_inverse=True)
+            yield some, which, place, int(number)
+
+
+class _StretchedRules(ABC):
+    """Trapezoidal rules in t, where a location on the line is m + w k sinh(t / k), each with its own ends.
+
+    Parameters
+    ----------
+    middle, width, core : ndarray, shape (n,)
+        m, w and k.
+    peak : ndarray, shape (n,)
+        Where the density is largest.
+    """
+
+    def __init__(self, middle: FloatArray, width: FloatArray, core: FloatArray, peak: FloatArray) -> None:
+        self.middle, self.width, self.core = middle, np.minimum(1.0, width), core
+        self._least = self._log_density(peak[:, None])[:, 0] + _LEAST
+        self._left, right = self._end(-1.0), self._end(1.0)
         # Few different numbers of nodes, so that many rules are computed together.
-        self.number = (16 * np.ceil(((self.left + right) / _BETA_STEP + 1) / 16)).astype(np.intp)
+        self.number = (16 * np.ceil(((self._left + right) / _STEP + 1) / 16)).astype(np.intp)
+
+    @abstractmethod
+    def _log_density(self, location: FloatArray, which: IndexArray | slice = slice(None)) -> FloatArray:
+        """Log density at locations of shape (m, nodes), but for a constant, for the rules `which`."""
 
     def nodes(self, which: IndexArray, number: int) -> tuple[FloatArray, FloatArray]:
-        """Logarithm of the nodes, and weights that sum to 1, shapes (len(which), number)."""
+        """Locations of the nodes, and weights that sum to 1, shapes (len(which), number)."""
         core = self.core[which, None]
-        t = (np.arange(number) * _BETA_STEP - self.left[which, None]) / core
-        logit = self.middle[which, None] + self.width[which, None] * core * np.sinh(t)
-        log_p, log_rest = -np.logaddexp(0.0, -logit), -np.logaddexp(0.0, logit)
-        log_density = self.a[which, None] * log_p + self.b[which, None] * log_rest
+        t = (np.arange(number) * _STEP - self._left[which, None]) / core
+        location = self.middle[which, None] + self.width[which, None] * core * np.sinh(t)
+        log_density = self._log_density(location, which)
         weight = np.exp(log_density - log_density.max(axis=1, keepdims=True)) * np.cosh(t)
-        return log_p, weight / weight.sum(axis=1, keepdims=True)
+        return location, weight / weight.sum(axis=1, keepdims=True)
 
     def _end(self, side: float) -> FloatArray:
         """Distance of t from the middle to where the density has fallen far enough, by bisection."""
-
-        def log_density(logit: FloatArray) -> FloatArray:
-            return -self.a * np.logaddexp(0.0, -logit) - self.b * np.logaddexp(0.0, logit)
-
-        least = log_density(np.log(self.a) - np.log(self.b)) + _BETA_LEAST
         reach = self.width * self.core
-        inside, outside = np.zeros(len(self.a)), np.arcsinh(_BETA_FARTHEST / reach)
-        for _ in range(_BETA_BISECTIONS):
+        inside, outside = np.zeros(len(reach)), np.arcsinh(_FARTHEST / reach)
+        for _ in range(_BISECTIONS):
             half = (inside + outside) / 2
-            within = log_density(self.middle + side * reach * np.sinh(half)) > least
+            location = self.middle + side * reach * np.sinh(half)
+            within = self._log_density(location[:, None])[:, 0] > self._least
             inside, outside = np.where(within, half, inside), np.where(within, outside, half)
         return outside * self.core
+
+
+class _BetaRules(_StretchedRules):
+    """Rules for logit p where p is Beta(a, b)."""
+
+    def __init__(self, a: FloatArray, b: FloatArray, core: FloatArray) -> None:
+        self.a, self.b = a, b
+        super().__init__(np.log1p(a) - np.log1p(b), np.sqrt(1 / a + 1 / b), core, np.log(a) - np.log(b))
+
+    def _log_density(self, location: FloatArray, which: IndexArray | slice = slice(None)) -> FloatArray:
+        a, b = self.a[which, None], self.b[which, None]
+        return -a * np.logaddexp(0.0, -location) - b * np.logaddexp(0.0, location)
+
+
+class _GammaRules(_StretchedRules):
+    """Rules for the logarithm of x where x is Gamma(shape)."""
+
+    def __init__(self, shape: FloatArray, width: FloatArray, core: FloatArray) -> None:
+        self.shape = shape
+        super().__init__(np.log1p(shape), width, core, np.log(shape))
+
+    def _log_density(self, location: FloatArray, which: IndexArray | slice = slice(None)) -> FloatArray:
+        return self.shape[which, None] * location - np.exp(np.minimum(location, _LARGEST_LOG))

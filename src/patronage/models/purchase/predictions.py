@@ -106,11 +106,15 @@ class PredictingModel(CovariateModel):
     def next_purchase_quantiles(self, frame: Any, q: float | Sequence[float]) -> pd.DataFrame:
         """Time from the end of observation by which the next purchase has happened with probability q.
 
-        One column a q; infinite where the customer may never buy again with a probability above 1 - q.
+        One column a q, in the order given; infinite where the customer may never buy again with a probability above
+        1 - q.
         """
         histories, params = self._histories(frame), self.to_params().at_rows(frame)
-        table = {float(one): params.next_purchase_quantiles(histories, float(one)) for one in np.atleast_1d(q)}
-        return pd.DataFrame(table, index=getattr(frame, "index", None)).rename_axis(columns="q")
+        levels = pd.Index([float(one) for one in np.atleast_1d(q)], dtype=np.float64, name="q")
+        waits = np.empty((len(histories), len(levels)))
+        for column, level in enumerate(levels):
+            waits[:, column] = params.next_purchase_quantiles(histories, level)
+        return pd.DataFrame(waits, index=getattr(frame, "index", None), columns=levels)
 
     def expected_lifetime(self, frame: Any, horizon: float) -> pd.Series:
         """Expected time for which the customer will still be alive, counted up to `horizon` at most."""

@@ -341,7 +341,7 @@ def _integrated_purchases(
 ) -> FloatArray:
     del z
 
-    def bought(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
+    def bought(p: FloatArray, rows: IndexArray) -> FloatArray:
         power, mean = shape[rows, None], p * ratio[rows, None]
         tiny = mean * power < np.finfo(np.float64).tiny
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -356,7 +356,7 @@ def _integrated_survival(
 ) -> FloatArray:
     del z
 
-    def stays(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
+    def stays(p: FloatArray, rows: IndexArray) -> FloatArray:
         return np.exp(-shape[rows, None] * np.log1p(p * ratio[rows, None]))
 
     return np.minimum(beta_mean(stays, a, b, shape * ratio), 1.0)

@@ -189,7 +189,7 @@ class IndependentLifetime(Living):
 
     def faded(self, horizon: FloatArray, power: FloatArray) -> FloatArray:
         """The horizon, or where (1 + u / rate) to minus the power has faded."""
-        return np.minimum(horizon, self.rate * np.expm1(np.minimum(FADED / power, 700.0)))
+        return np.minimum(horizon, self.rate * np.expm1(np.minimum(FADED / power, 600.0)))
 
     def _each(self, horizon: FloatArray) -> FloatArray:
         return np.broadcast_to(np.asarray(horizon, dtype=np.float64), self.shape.shape)

@@ -27,6 +27,9 @@ from ..histories import FloatArray, Histories, IndexArray
 MOST_DISCOUNTED = 45.0
 """Rate times horizon beyond which what comes is worth less than rounding."""
 
+MOST_PROBABILITIES = 10**9
+"""Cells of the largest table of probabilities, which takes 8 GB."""
+
 NEVER = 1e18
 """Time after which a next purchase counts as never, in any unit."""
 
@@ -210,7 +213,7 @@ class PurchaseParams(ABC):
         ndarray of float64, shape (n, n_max + 1)
             Probability of 0, 1, ..., n_max purchases.
         """
-        n_max = _checked_count(n_max)
+        n_max = _checked_count(n_max, len(histories))
         log_odds = self.log_odds_of_death(histories)
         table = special.expit(-log_odds)[:, None] * self._if_alive(
             histories, lambda living, h: living.purchase_probabilities(n_max, h), _checked_horizon(horizon)
@@ -231,8 +234,8 @@ class PurchaseParams(ABC):
 
     def purchase_probabilities_new(self, n_max: int, horizon: ArrayLike) -> FloatArray:
         """Distribution of the repeat purchases of a customer just acquired, shape (m, n_max + 1)."""
-        n_max = _checked_count(n_max)
         horizon = _checked_horizons(horizon)
+        n_max = _checked_count(n_max, len(horizon))
         new = newcomers(len(horizon))
         log_odds = self.log_odds_of_death(new)
         table = special.expit(-log_odds)[:, None] * self.living(new).purchase_probabilities(n_max, horizon)
@@ -389,8 +392,15 @@ def _checked_horizons(given: ArrayLike) -> FloatArray:
     return horizons
 
 
-def _checked_count(n_max: int) -> int:
+def _checked_count(n_max: int, n: int) -> int:
     if not isinstance(n_max, numbers.Integral) or n_max < 0:
         message = f"n_max must be a whole number of purchases, 0 and above; got {n_max!r}."
+        raise InputError(message)
+    cells = n * (int(n_max) + 1)
+    if cells > MOST_PROBABILITIES:
+        message = (
+            f"The probabilities of 0 to {n_max:,} purchases of {n:,} customers are {cells:,} numbers, above the "
+            f"{MOST_PROBABILITIES:,} that one call computes. Choose a smaller n_max, or ask for fewer customers at once."
+        )
         raise InputError(message)
     return int(n_max)

@@ -2,37 +2,34 @@ r"""What a customer does who is alive and buys at regular intervals: every k-th 
 
 The stages between two purchases are exponential with a rate :math:`\lambda` that is gamma distributed; the customer has
 completed some number j < k of them. Three tools serve all predictions: negative binomial probabilities of numbers of
-stages; sums of them, as incomplete beta functions; and, where many purchases may come, the roots of unity, which pick
-every k-th term out of a generating function. Nothing cancels: sums have positive terms, and the generating function is
-only used where more than a few purchases are likely.
+stages; sums of them, one by one or as incomplete beta functions; and, where many stages may come, the roots of unity,
+which pick every k-th term out of a generating function (`roots_of_unity`). Nothing cancels: sums have positive terms,
+and the generating function is only used where more than a few purchases are likely.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from ..histories import FloatArray, IndexArray
-from ..quadrature import beta_mean
+from ..quadrature import beta_mean, gamma_mean
 from .at_purchases import LeavingAtPurchases
 from .bg_nbd import draw_geometric, gamma_beta_moments
-from .model import Moments
+from .model import MOST_DISCOUNTED, Moments
+from .roots_of_unity import SMALL_SHARE, purchases_given_p, survival_given_p
 
-_MOST_TERMS = 5
-"""Purchases, in units of k, up to which the expectation is summed; beyond, its generating function is integrated."""
-
-_SMALL_SHARE = 1e-4
-"""Probability to stay below which a few terms of a power series are the exact and the stable way."""
+_MOST_STAGES = 500
+"""Number of stages up to which means are sums over it; beyond, a generating function is integrated."""
 
 _SERIES_TERMS = 4
+"""Terms of the power series in 1 - p that stand in for the roots of unity where it is small."""
 
-_REMAINDER = 1e-15
+_NEGLIGIBLE = 1e-17
+"""A term below this share of its sum leaves all of its digits as they are."""
 
-_TINY = 1e-290
-"""Stands for a probability to leave of 0, at which the summands of the closed form are 0 over 0."""
+_ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +66,85 @@ class RegularLiving(LeavingAtPurchases):
     def expected_purchases(self, horizon: FloatArray) -> FloatArray:
         r"""Expected purchases within the horizon, shape (n,).
 
-        Where few purchases are likely, the sum
+        Where few stages are likely, the sum
 
-        .. math:: \sum_{n \ge 1} P(F \ge n)\, E\bigl[(1-p)^{n-1}\bigr]
+        .. math:: \sum_{n \ge 1} P(F = n) \sum_{i<n} E\bigl[(1-p)^i\bigr]
 
-        of positive terms. Elsewhere the mean over p of its closed form for a given p: with the k-th roots of unity
-        :math:`\omega_l` and :math:`u_l = (1-p)^{1/k} \omega_l`,
-
-        .. math:: \frac{1 - E[(1-p)^F]}{p} = \frac{1}{k (1-p)} \sum_{l<k} \frac{u_l}{1-u_l}
-            \sum_{j<k} P(j)\, u_l^j \Bigl(1 - \bigl(1 + \kappa (1 - u_l)\bigr)^{-(\mathrm{shape}+j)}\Bigr)
+        of positive terms. Elsewhere the mean over p of :math:`(1 - E[(1-p)^F]) / p`, by its closed form for a given p.
         """
-        ratio = np.broadcast_to(horizon / self.rate, self.shape.shape)
-        likely = self._most_stages(ratio) > _MOST_TERMS * self.k**2
-        few, many = np.flatnonzero(~likely), np.flatnonzero(likely)
-        expected = np.empty(self.shape.shape)
-        expected[few] = self.take(few)._summed(ratio[few])
-        expected[many] = self.take(many)._integrated(ratio[many])
-        return expected
+        return self._by_size(horizon, RegularLiving._summed_purchases, RegularLiving._integrated_purchases)
 
     def survival(self, horizon: FloatArray) -> FloatArray:
         r"""Mean over p of the chance that no purchase is the last, shape (n,).
 
-        .. math:: E[(1-p)^F] = \frac{p}{k (1-p)} \sum_{l<k} \frac{u_l}{1-u_l}
-            \sum_{j<k} P(j)\, u_l^j \bigl(1 + \kappa (1 - u_l)\bigr)^{-(\mathrm{shape}+j)}
-
-        with the symbols of `expected_purchases`.
+        By the same two ways: :math:`\sum_n P(F = n)\, E\bigl[(1-p)^n\bigr]`, or the mean over p of
+        :math:`E[(1-p)^F]`.
         """
-        ratio = np.broadcast_to(horizon / self.rate, self.shape.shape)
-        series = np.stack([self._exactly(n, ratio) for n in range(_SERIES_TERMS)])
+        return np.clip(
+            self._by_size(horizon, RegularLiving._summed_survival, RegularLiving._integrated_survival), 0.0, 1.0
+        )
 
-        def stays(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
-            values = np.maximum(p, _TINY) * self._over_roots(_still, _still, p, rows, ratio)
-            return _patched(values, 1 - p, series[:, rows])
+    def discounted_purchases(self, discount: float, horizon: FloatArray) -> FloatArray:
+        r"""Mean over λ and p of a sum without end, where the horizon is; elsewhere an integral over time.
 
-        return np.clip(beta_mean(stays, self.a, self.b, scale=self._mean_stages(ratio)), 0.0, 1.0)
+        The n-th purchase comes after kn - j stages, and what comes a stage later is worth
+        :math:`\varphi = \lambda / (\lambda + \delta)` of it. So all purchases to come are worth
+
+        .. math:: \sum_{j<k} P(j)\, \frac{\varphi^{k-j}}{1 - (1-p)\,\varphi^k}
+        """
+        if not _endless(discount, horizon):
+            return LeavingAtPurchases.discounted_purchases(self, discount, horizon)
+
+        def first_one(j: int, fade: FloatArray) -> tuple[FloatArray, FloatArray]:
+            return np.exp((j - self.k) * fade), np.zeros(1)
+
+        return self._until_leaving(discount, first_one)
+
+    def lived(self, horizon: FloatArray, discount: float = 0.0) -> FloatArray:
+        r"""Expected discounted time alive, by the same two ways.
+
+        All the time to come is worth
+
+        .. math:: \frac{1}{\delta} \sum_{j<k} P(j)\,
+            \frac{1 - \varphi^{k-j} + (1-p)\,\varphi^{k-j} (1 - \varphi^j)}{1 - (1-p)\,\varphi^k}
+        """
+        if not _endless(discount, horizon):
+            return LeavingAtPurchases.lived(self, horizon, discount)
+
+        def first_wait(j: int, fade: FloatArray) -> tuple[FloatArray, FloatArray]:
+            return -np.expm1((j - self.k) * fade), -np.exp((j - self.k) * fade) * np.expm1(-j * fade)
+
+        return self._until_leaving(discount, first_wait) / discount
+
+    def _until_leaving(
+        self, discount: float, first: Callable[[int, FloatArray], tuple[FloatArray, FloatArray]]
+    ) -> FloatArray:
+        r"""Mean over λ and p of :math:`\sum_j P(j) (A_j + (1-p) B_j) / (1 - (1-p) \varphi^k)`, shape (n,).
+
+        ``first(j, fade)`` gives :math:`A_j` and :math:`B_j`, with :math:`\varphi = e^{-\mathrm{fade}}`.
+        """
+        delay = discount * self.rate
+
+        def mean_over_p(x: FloatArray, rows: IndexArray) -> FloatArray:
+            fade = np.log1p(delay[rows, None] / x)
+            surely, if_stays = np.zeros(x.shape), np.zeros(x.shape)
+            # The density of phase j over that of phase 0, x^j / (shape (shape + 1) ... (shape + j - 1)).
+            ratio = np.ones(x.shape)
+            for j in range(self.k):
+                one, other = first(j, fade)
+                surely += self.phases[rows, j : j + 1] * ratio * one
+                if_stays += self.phases[rows, j : j + 1] * ratio * other
+                ratio *= x / (self.shape[rows, None] + j)
+            customer = np.broadcast_to(rows[:, None], x.shape).ravel()
+            lost, columns = -np.expm1(-self.k * fade).ravel(), (surely.ravel(), if_stays.ravel())
+
+            def worth(p: FloatArray, some: IndexArray) -> FloatArray:
+                loss, one, other = (column[some, None] for column in (lost, *columns))
+                return (one + (1 - p) * other) / (loss + p * (1 - loss))
+
+            return beta_mean(worth, self.a[customer], self.b[customer], scale=1 / lost - 1).reshape(x.shape)
+
+        return gamma_mean(mean_over_p, self.shape, self.k, bend=delay)
 
     def probability_active(self, horizon: FloatArray) -> FloatArray:
         """P(F ≥ 1): the stages that the first purchase still lacks are completed, whatever p."""
@@ -188,115 +230,84 @@ class RegularLiving(LeavingAtPurchases):
         growth = (beyond * self._stages(self.k * n, ratio)[:, 1:]).sum(axis=1)
         return np.minimum(ahead + (1 + ratio) * growth, 1.0)  # type: ignore[no-any-return]
 
-    def _summed(self, ratio: FloatArray) -> FloatArray:
-        """The sum of `expected_purchases`, each row until what is left is below rounding."""
-        expected = np.zeros(len(ratio))
-        rows, stayed, before = np.arange(len(ratio)), np.ones(len(ratio)), np.ones(len(ratio))
-        living, kappa, n = self, ratio, 0
-        slowest = (ratio / (1 + ratio)) ** self.k
-        while len(rows):
-            n += 1
-            tail = living._at_least(n, kappa)
-            expected[rows] += stayed * tail
-            # The tails fall at least as fast as now, or as geometrically as those of the stages.
-            falls = np.maximum(np.divide(tail, before, out=np.zeros(len(rows)), where=before > 0), slowest)
-            left = stayed * tail * falls
-            open_ = np.flatnonzero(left > _REMAINDER * (1 - falls) * expected[rows])
-            stayed = (stayed * (living.b + n - 1) / (living.a + living.b + n - 1))[open_]
-            rows, kappa, before, slowest = rows[open_], kappa[open_], tail[open_], slowest[open_]
-            living = living.take(open_)
-        return expected
+    def _by_size(self, horizon: FloatArray, summed: "_Mean", integrated: "_Mean") -> FloatArray:
+        """A mean, each row by the way that is cheap for its number of stages; rows with as many of them together."""
+        ratio = np.broadcast_to(horizon / self.rate, self.shape.shape)
+        most, values = self._most_stages(ratio), np.empty(self.shape.shape)
+        order = np.argsort(most)
+        few, many = np.split(order, [np.searchsorted(most[order], _MOST_STAGES)])
+        for rows in np.array_split(few, range(_ROWS_AT_ONCE, len(few), _ROWS_AT_ONCE)):
+            values[rows] = summed(self.take(rows), ratio[rows])
+        values[many] = integrated(self.take(many), ratio[many])
+        return values
 
-    def _integrated(self, ratio: FloatArray) -> FloatArray:
+    def _numbers(self, ratio: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """For n = 0, 1, ...: P(F = n), and the probability to stay through n purchases, beyond the mean number."""
+        k, j = self.k, np.arange(self.k)[:, None]
+        shape, success = self.shape + j, ratio / (1 + ratio)
+        # P(j) P(N = i) in each phase j, from i to i + 1.
+        now, stayed = self.phases.T * np.exp(-shape * np.log1p(ratio)), np.ones(len(ratio))
+        here, beyond = np.zeros(len(ratio)), np.zeros(len(ratio))
+        for i in range(_MOST_STAGES + k):
+            n, before = divmod(i, k)
+            here += now[: k - before].sum(axis=0)
+            beyond += now[k - before :].sum(axis=0)
+            if before == k - 1:
+                yield here, stayed
+                here, beyond = beyond, np.zeros(len(ratio))
+                stayed = stayed * (self.b + n) / (self.a + self.b + n)
+            now *= shape + i
+            now *= success / (i + 1)
+
+    def _summed_purchases(self, ratio: FloatArray) -> FloatArray:
+        """The sum of `expected_purchases`."""
+        total, made, typical = np.zeros(len(ratio)), np.zeros(len(ratio)), self._mean_stages(ratio) / self.k
+        for n, (probability, stays) in enumerate(self._numbers(ratio)):
+            term = probability * made
+            total += term
+            made = made + stays
+            if n > 1 and ((term <= _NEGLIGIBLE * total) & (n > typical)).all():
+                break
+        return total
+
+    def _summed_survival(self, ratio: FloatArray) -> FloatArray:
+        """The sum of `survival`."""
+        total, typical = np.zeros(len(ratio)), self._mean_stages(ratio) / self.k
+        for n, (probability, stays) in enumerate(self._numbers(ratio)):
+            term = probability * stays
+            total += term
+            if ((term <= _NEGLIGIBLE * total) & (n > typical)).all():
+                break
+        return total
+
+    def _integrated_purchases(self, ratio: FloatArray) -> FloatArray:
         """The integral of `expected_purchases`."""
         series = np.stack([self._at_least(n, ratio) for n in range(1, _SERIES_TERMS + 1)])
 
-        def bought(p: FloatArray, _: FloatArray, rows: IndexArray) -> FloatArray:
-            return _patched(self._over_roots(_gone, _left_over, p, rows, ratio), 1 - p, series[:, rows])
+        def bought(p: FloatArray, rows: IndexArray) -> FloatArray:
+            given_p = purchases_given_p(p, self.phases[rows], self.shape[rows, None], ratio[rows, None])
+            return _patched(given_p, 1 - p, series[:, rows])
 
         return beta_mean(bought, self.a, self.b, scale=self._mean_stages(ratio))
 
-    def _over_roots(
-        self, at_first: "_Sum", at_others: "_Sum", p: FloatArray, rows: IndexArray, ratio: FloatArray
-    ) -> FloatArray:
-        r"""Sum over the k-th roots of unity of a sum over the phases times :math:`u_l / (1 - u_l)`, over k (1 - p).
+    def _integrated_survival(self, ratio: FloatArray) -> FloatArray:
+        """The integral of `survival`."""
+        series = np.stack([self._exactly(n, ratio) for n in range(_SERIES_TERMS)])
 
-        Conjugate roots have conjugate summands.
-        """
-        some, kappa = self.take(rows), ratio[rows, None]
-        log_share = np.log1p(-np.clip(p, _TINY, 1 - _SMALL_SHARE))
-        root = np.exp(log_share / self.k)
-        rest = -np.expm1(log_share / self.k)
-        total = at_first(some, root, rest, kappa) * root / rest
-        for turn in range(1, self.k // 2 + 1):
-            if 2 * turn == self.k:
-                total -= at_others(some, -root, 1 + root, kappa) * root / (1 + root)
-            else:
-                u = root * np.exp(2j * np.pi * turn / self.k)
-                rest = 1 - u
-                summand = at_others(some, u, rest, kappa)
-                summand *= u
-                summand /= rest
-                total += 2 * summand.real
-        return total / (self.k * np.exp(log_share))  # type: ignore[no-any-return]
+        def stays(p: FloatArray, rows: IndexArray) -> FloatArray:
+            given_p = survival_given_p(p, self.phases[rows], self.shape[rows, None], ratio[rows, None])
+            return _patched(given_p, 1 - p, series[:, rows])
+
+        return beta_mean(stays, self.a, self.b, scale=self._mean_stages(ratio))
 
 
-_Array = NDArray[Any]
-"""Real or complex."""
-
-_Sum = Callable[[RegularLiving, _Array, _Array, FloatArray], _Array]
-"""A sum over the phases for customers, a root u, the rest 1 - u, and κ."""
+def _endless(discount: float, horizon: FloatArray) -> bool:
+    """Whether what comes after the horizon is worth less than rounding."""
+    return len(horizon) > 0 and discount * float(horizon.min()) >= MOST_DISCOUNTED - 1e-9
 
 
-def _still(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
-    r""":math:`\sum_{j<k} P(j)\, u^j \bigl(1 + \kappa (1 - u)\bigr)^{-(\mathrm{shape}+j)}`."""
-    if np.iscomplexobj(u):
-        growth = kappa * rest
-        growth += 1
-        values = _power(growth.real.copy(), growth.imag.copy(), -some.shape[:, None])
-        values *= _polynomial(some.phases, u / growth)
-        return values
-    log_growth = np.log1p(kappa * rest)
-    return np.exp(-some.shape[:, None] * log_growth) * _polynomial(some.phases, u * np.exp(-log_growth))
-
-
-def _left_over(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
-    """What `_still` lacks of its value for κ = 0; at the first root, where u may be near 1, this would cancel."""
-    return _polynomial(some.phases, u) - _still(some, u, rest, kappa)
-
-
-def _gone(some: RegularLiving, u: _Array, rest: _Array, kappa: FloatArray) -> _Array:
-    """The same without a difference, from phase to phase, where all terms are positive."""
-    away = -np.expm1(-some.shape[:, None] * np.log1p(kappa * rest))
-    step = 1 / (1 + kappa * rest)
-    more, power = kappa * rest * step, np.ones_like(u)
-    total = some.phases[:, :1] * away
-    for j in range(1, some.k):
-        away = away * step + more
-        power = power * u
-        total += some.phases[:, j : j + 1] * power * away
-    return total
-
-
-def _polynomial(coefficients: FloatArray, u: _Array) -> _Array:
-    """Polynomials with coefficients of shape (n, k) at u of shape (n, nodes)."""
-    total = np.empty_like(u)
-    total[:] = coefficients[:, -1:]
-    for j in range(coefficients.shape[1] - 2, -1, -1):
-        total *= u
-        total += coefficients[:, j : j + 1]
-    return total
-
-
-def _power(real: FloatArray, imaginary: FloatArray, exponent: FloatArray) -> _Array:
-    """Powers of complex numbers with a positive real part, cosine and sine by the tangent of half the angle."""
-    size = np.exp(exponent / 2 * np.log(real**2 + imaginary**2))
-    tangent = np.tan(exponent / 2 * np.arctan2(imaginary, real))
-    double = 2 * size / (1 + tangent**2)
-    power = np.empty(real.shape, dtype=np.complex128)
-    np.subtract(double, size, out=power.real)
-    np.multiply(double, tangent, out=power.imag)
-    return power
+_Mean = Callable[[RegularLiving, FloatArray], FloatArray]
+"""A mean for customers and the ratio κ of horizon and rate."""
 
 
 def _patched(values: FloatArray, share: FloatArray, series: FloatArray) -> FloatArray:
@@ -304,4 +315,4 @@ def _patched(values: FloatArray, share: FloatArray, series: FloatArray) -> Float
     power = np.zeros(share.shape)
     for coefficient in series[::-1]:
         power = power * share + coefficient[:, None]
-    return np.where(share < _SMALL_SHARE, power, values)
+    return np.where(share < SMALL_SHARE, power, values)
