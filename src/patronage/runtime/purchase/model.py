@@ -400,7 +400,7 @@ def _checked_count(n_max: int, n: int) -> int:
     if cells > MOST_PROBABILITIES:
         message = (
             f"The probabilities of 0 to {n_max:,} purchases of {n:,} customers are {cells:,} numbers, above the "
-            f"{MOST_PROBABILITIES:,} that one call computes. Choose a smaller n_max, or ask for fewer customers at once."
+            f"{MOST_PROBABILITIES:,} that one call computes. Choose a smaller n_max or ask for fewer customers at once."
         )
         raise InputError(message)
     return int(n_max)
