@@ -23,21 +23,16 @@ from patronage.models.base import (
 from patronage.models.certificate import Certificate, of_edges, of_maximum, of_nested, of_totals
 from patronage.models.covariates import CovariatePlan, Slots
 from patronage.models.likelihood import (
-    ARRIVED,
-    Climb,
     Estimate,
     LogLikelihood,
     Objective,
-    climb,
     estimate_at,
-    maximise,
     one_thread,
-    same_maximum,
 )
 from patronage.models.priors import LogNormalPriors
 from patronage.models.purchase.nbd import nbd_log_likelihood
 from patronage.models.purchase.predictions import PredictingModel
-from patronage.models.purchase.samples import samples_of
+from patronage.models.purchase.samples import maximise_by_samples
 from patronage.models.rows import Parameters, Rows, SummedLikelihood
 from patronage.models.uncertainty import (
     Outlook,
@@ -45,20 +40,10 @@ from patronage.models.uncertainty import (
 )
 from patronage.runtime.counting import counted_histories
 from patronage.runtime.distinct import distinct
-from patronage.runtime.histories import FloatArray, Histories
+from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain, laplace_posterior, ridge_posterior
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
-
-SAMPLE_TOLERANCE = 5e-5
-"""Gradient at which climbs on all samples but the first stop, where starts have to agree; the maximum of all data lies
-farther away."""
-
-LEAST_CURVATURE = 1e-4
-"""Curvature of the mean log-likelihood by the log parameters below which a maximum may be one of the sample alone."""
-
-N_STARTS = 3
-"""Starts that must converge before a fit is believed."""
 
 DropoutEffect = Literal["separate", "same", "opposite"]
 DROPOUT_EFFECTS: tuple[DropoutEffect, ...] = ("separate", "same", "opposite")
@@ -409,38 +394,20 @@ class PurchaseModel(PredictingModel):
         encoded: FloatArray | None = None,
         starts: list[FloatArray] | None = None,
     ) -> Estimate:
-        """All starts climb on a small sample of a large problem, the best end climbs on, up to the whole of it."""
+        """Climb to the maximum, of a large problem by way of samples of it."""
         objective = self._objective(histories, counts, encoded=encoded)
         if self.engine == "lifetimes":
             return estimate_at(objective, self._fit_by_lifetimes(histories, counts))
-        starts, climbs = starts or self._starts(histories, counts), list[Climb]()
-        for sample, weights in samples_of(counts):
+
+        def part(sample: IndexArray, weights: FloatArray) -> Objective:
             some_encoded = None if encoded is None else encoded[sample]
-            part = self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
-            tried, tolerance = (starts[:1], SAMPLE_TOLERANCE) if climbs else (starts[:N_STARTS], ARRIVED)
-            some = [climb(part, start, tolerance)[0] for start in tried]
-            climbs += some
-            best = max(some, key=lambda one: one.mean_log_likelihood)
-            starts = [best.end, *starts]
-        return maximise(objective, starts, tuple(climbs), n_starts=1 if _settled(climbs) else N_STARTS)
+            return self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
+
+        return maximise_by_samples(objective, part, counts, starts or self._starts(histories, counts))
 
     def _fit_by_lifetimes(self, histories: Histories, counts: FloatArray) -> FloatArray:  # noqa: ARG002
         message = f"lifetimes has no {self.params_class.title}; use engine=native."
         raise ConfigError(message)
-
-
-def _settled(climbs: Sequence[Climb]) -> bool:
-    """Whether all starts led to one and the same inner maximum of the samples, so that one climb on all data will do.
-
-    On a ridge the maximum of a sample may lie on the wrong side of that of the whole.
-    """
-    if not climbs:
-        return False
-    first = [one for one in climbs if one.n_histories == climbs[0].n_histories]
-    highest = max(one.mean_log_likelihood for one in first)
-    agree = all(same_maximum(one.mean_log_likelihood, highest) for one in first)
-    curvature = np.linalg.eigvalsh(-climbs[-1].at_end.hessian)
-    return agree and bool(curvature[0] > LEAST_CURVATURE)
 
 
 def _as_given(covariates: Sequence[str] | str) -> list[str] | str:
