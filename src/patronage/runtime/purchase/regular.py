@@ -242,7 +242,7 @@ class RegularLiving(LeavingAtPurchases):
         return values
 
     def _numbers(self, ratio: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """For n = 0, 1, ...: P(F = n), and the probability to stay through n purchases, beyond the mean number."""
+        """For n = 0, 1, ...: P(F = n), and the probability to stay through n purchases; for rows of few stages."""
         k, j = self.k, np.arange(self.k)[:, None]
         shape, success = self.shape + j, ratio / (1 + ratio)
         # P(j) P(N = i) in each phase j, from i to i + 1.
