@@ -6,7 +6,7 @@ tell two parameters apart, another start may lead elsewhere. Every check says in
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ TOTALS_TOLERANCE = 0.1
 """Largest relative gap between expected and actual totals of the data fitted."""
 
 EDGES = (1e-4, 1e4)
-"""Parameters beyond these, time measured in mean lengths of observation, have run to the edge."""
+"""Parameters beyond these, in units that the data have set, have run to the edge."""
 
 
 @dataclass(frozen=True)
@@ -160,30 +160,36 @@ def _starts(estimate: Estimate) -> Check:
     return Check("starts", False, gap, words)
 
 
-def of_edges(
-    params: Mapping[str, float], times: Sequence[str] = (), mean_time: float = 1.0, rates: Sequence[str] = ()
-) -> Check:
+class Unit(NamedTuple):
+    """What a parameter is measured in: its size, and what it is in words."""
+
+    size: float
+    words: str
+
+
+def of_edges(params: Mapping[str, float], units: Mapping[str, Unit] | None = None) -> Check:
     """Check that no parameter has run to the edge of its range.
 
     Parameters
     ----------
     params : mapping of str to float
         The positive parameters.
-    times : sequence of str
-        Those that are lengths of time.
-    mean_time : float
-        Mean length of observation.
-    rates : sequence of str
-        Those that are per length of time.
+    units : mapping of str to Unit
+        Of those that have one, as the data set it.
     """
-    unit_of = {**dict.fromkeys(times, mean_time), **dict.fromkeys(rates, 1 / mean_time)}
-    scaled = {name: value / unit_of.get(name, 1.0) for name, value in params.items()}
-    positive = {name: value for name, value in scaled.items() if value > 0}
+    units = units or {}
+    sizes = {name: unit.size for name, unit in units.items()}
+    positive = {name: value / sizes.get(name, 1.0) for name, value in params.items() if value > 0}
     low = [name for name, value in positive.items() if value < EDGES[0]]
     high = [name for name, value in positive.items() if value > EDGES[1]]
     if not low and not high:
         return Check("boundary", True, np.nan, "no parameter has run to the edge of its range.")
-    runs = [*(f"{name} towards 0" for name in low), *(f"{name} towards infinity" for name in high)]
+
+    def run(name: str, where: str, edge: float) -> str:
+        unit = units.get(name)
+        return f"{name} towards {where} (beyond {edge:g}" + (f" times {unit.words}, {unit.size:.3g})" if unit else ")")
+
+    runs = [*(run(name, "0", EDGES[0]) for name in low), *(run(name, "infinity", EDGES[1]) for name in high)]
     meanings = [
         meaning
         for names, meaning in (
@@ -194,9 +200,8 @@ def of_edges(
         )
         if names
     ]
-    unit = f" (time in mean lengths of observation, {mean_time:.3g})" if times else ""
     words = (
-        f"{'; '.join(runs)}{unit}: the optimum lies at the edge of "
+        f"{'; '.join(runs)}: the optimum lies at the edge of "
         f"the model, where a simpler one would do{': ' + '; '.join(meanings) if meanings else ''}. Predictions are "
         "usable, these parameters and their errors are not to be read by themselves."
     )

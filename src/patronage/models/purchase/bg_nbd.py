@@ -66,11 +66,29 @@ class BetaGeoNBD(PurchaseModel):
         return lifetimes_engine.fit_purchase("BetaGeoFitter", self.parameter_names, histories, counts)
 
 
+STARTS = (
+    (0.2, 2, 0.2, 1.0),
+    (0.5, 6, 0.1, 0.1),
+    (1.0, 2, 1.0, 10.0),
+    (0.5, 2, 0.7, 2.0),
+    (3.0, 2, 0.05, 1.0),
+    (1.0, 6, 0.5, 0.1),
+    (5.0, 6, 0.3, 0.3),
+    (0.1, 2, 1.0, 10.0),
+    (0.2, 2, 3.0, 30.0),
+)
+"""r, the mean rate of purchases r / alpha over the observed one, a and b.
+
+The likelihood may have one maximum where many leave at once and the others buy fast (a and b small), and another where
+customers leave slowly or hardly differ. The first three starts lead to every maximum that was found in 1,000 simulated
+worlds of 40 to 4,000 customers; each kind has three starts or more.
+"""
+
+
 def beta_geometric_starts(histories: Histories, counts: FloatArray) -> list[FloatArray]:
-    """Starting values of (r, alpha, a, b): alpha is set so that the mean rate r / alpha fits."""
-    rate = (counts @ histories.frequency) / (counts @ histories.T)
-    guesses = ((0.5, 0.7, 2.0), (1.0, 1.0, 10.0), (0.2, 0.2, 1.0), (3.0, 0.05, 1.0))
-    return [np.array([r, r / (2 * rate), a, b]) for r, a, b in guesses]
+    """Starting values of (r, alpha, a, b)."""
+    observed = (counts @ histories.frequency) / (counts @ histories.T)
+    return [np.array([r, r / (faster * observed), a, b]) for r, faster, a, b in STARTS]
 
 
 def beta_geometric_rows(parameters: Parameters, histories: Histories, chances_at_start: int) -> Rows:

@@ -99,7 +99,14 @@ class GammaGompertzNBD(LifetimeModel):
         """Mean rates and lifetimes are set by what was observed; hazards that hardly grow, double, or grow a lot."""
         rate = (counts @ histories.frequency) / (counts @ histories.T)
         observed = (counts @ histories.T) / counts.sum()
-        guesses = ((0.5, 1.0, 0.5, 0.5), (1.0, 0.1, 1.0, 0.2), (0.5, 4.0, 1.0, 5.0), (2.0, 0.5, 2.0, 5.0))
+        guesses = (
+            (0.5, 1.0, 0.5, 0.5),
+            (0.5, 10.0, 0.2, 1000.0),
+            (0.5, 0.1, 0.3, 1e-3),
+            (1.0, 0.1, 1.0, 0.2),
+            (0.5, 4.0, 1.0, 5.0),
+            (2.0, 0.5, 2.0, 5.0),
+        )
         return [np.array([r, r / (2 * rate), b / observed, s, beta]) for r, b, s, beta in guesses]
 
     def _estimated(
@@ -121,7 +128,14 @@ class GammaGompertzNBD(LifetimeModel):
         r, alpha, s, beta = pareto.values
         b = NEARLY_PARETO * counts.sum() / (counts @ histories.T)
         limit = np.array([r, alpha, b, s, b * beta])
-        found = super()._estimated(histories, counts, encoded, [limit, *starts])
+        try:
+            found = super()._estimated(histories, counts, encoded, [limit, *starts])
+        except FitError as error:
+            message = (
+                f"{error} {ParetoNBD.params_class.title}, its limit for hazards that do not grow, has a maximum here "
+                f"(log-likelihood {pareto.log_likelihood:,.1f}): use it."
+            )
+            raise FitError(message) from error
         objective = self._objective(histories, counts)
         if objective.mean(found.values).value >= objective.mean(limit).value:
             return found

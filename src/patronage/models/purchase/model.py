@@ -20,7 +20,7 @@ from patronage.models.base import (
     required_columns,
     unknown_estimate,
 )
-from patronage.models.certificate import Certificate, of_edges, of_maximum, of_nested, of_totals
+from patronage.models.certificate import Certificate, Unit, of_edges, of_maximum, of_nested, of_totals
 from patronage.models.covariates import CovariatePlan, Slots
 from patronage.models.likelihood import (
     Estimate,
@@ -242,7 +242,7 @@ class PurchaseModel(PredictingModel):
         expected = float(self.fitted_params_.expected_purchases_of_newcomers(histories.T) @ counts)
         checks = (
             *of_maximum(estimate, tuple(self.params_), self.n_customers_),
-            of_edges(positive, self.params_class.times, mean_time, self.params_class.rates),
+            of_edges(positive, self._units(counts @ histories.frequency / counts.sum(), mean_time)),
             # What was maximised is not the likelihood where there are priors, so it may lie below a special case.
             *of_nested(
                 {} if self.is_penalised else self._special_cases(histories, counts), self.comparable_log_likelihood_
@@ -294,6 +294,15 @@ class PurchaseModel(PredictingModel):
         self._params_of(values, encoded[one]).expected_purchases(histories.take(one), horizon)
         posterior = self._posterior() if parameter_uncertainty else certain(values, self.positive_)
         return outlook_of(histories, encoded, values, posterior, self._params_of)
+
+    def _units(self, mean_purchases: float, mean_time: float) -> dict[str, Unit]:
+        """Units of the parameters that are times or rates; alpha goes with the purchases, the others with lifetimes."""
+        observed = Unit(mean_time, "the mean length of observation")
+        units = dict.fromkeys(self.params_class.times, observed)
+        units |= dict.fromkeys(self.params_class.rates, Unit(1 / mean_time, f"one over {observed.words}"))
+        if "alpha" in units and mean_purchases > 1:
+            units["alpha"] = Unit(mean_time / mean_purchases, "the mean time between purchases")
+        return units
 
     def _special_cases(self, histories: Histories, counts: FloatArray) -> dict[str, float]:
         """Title and log-likelihood of simpler models that this one contains, fitted to the same data."""

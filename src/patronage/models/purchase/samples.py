@@ -49,14 +49,16 @@ def maximise_by_samples(
     starts : sequence of ndarray, shape (k,)
         The likeliest first.
     """
-    begun, climbs = list(starts), list[Climb]()
+    climbs, begun, elsewhere = list[Climb](), list(starts[:N_STARTS]), list[FloatArray]()
     for sample, weights in samples_of(counts):
-        some = part(sample, weights)
-        tried, tolerance = (begun[:1], SAMPLE_TOLERANCE) if climbs else (begun[:N_STARTS], ARRIVED)
-        made = [climb(some, start, tolerance)[0] for start in tried]
-        climbs += made
+        some, tolerance = part(sample, weights), SAMPLE_TOLERANCE if climbs else ARRIVED
+        made = [climb(some, start, tolerance)[0] for start in begun]
         best = max(made, key=lambda one: one.mean_log_likelihood)
-        begun = [best.end, *begun]
+        # Another maximum of the small sample may be the highest one of the whole.
+        elsewhere += [one.end for one in made if not same_maximum(one.mean_log_likelihood, best.mean_log_likelihood)]
+        climbs += made
+        begun = [best.end]
+    begun = [*begun, *elsewhere, *starts] if climbs else list(starts)
     return maximise(objective, begun, tuple(climbs), n_starts=1 if _settled(climbs) else N_STARTS)
 
 

@@ -20,7 +20,7 @@ References
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -29,10 +29,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from patronage.errors import ConfigError, FitError, InputError
+from patronage.errors import ConfigError, FitError, InputError, ModelError
 from patronage.models import lifetimes_engine
 from patronage.models.base import Engine, LikelihoodModel, checked_level, checked_weights, like_frame, required_columns
-from patronage.models.certificate import Certificate, Check, of_edges, of_maximum
+from patronage.models.certificate import Certificate, Check, Unit, of_edges, of_maximum
 from patronage.models.likelihood import (
     Climb,
     Estimate,
@@ -48,7 +48,7 @@ from patronage.models.spend.independence import Independence, independence
 from patronage.runtime import gamma_gamma
 from patronage.runtime.distinct import distinct
 from patronage.runtime.gamma_gamma import GammaGammaParams
-from patronage.runtime.histories import FloatArray, refuse_rows
+from patronage.runtime.histories import FloatArray, as_numbers, refuse_rows
 
 FiniteMean = Literal["refuse", "constrain", "declare"]
 FINITE_MEAN: tuple[FiniteMean, ...] = ("refuse", "constrain", "declare")
@@ -139,7 +139,7 @@ class GammaGamma(LikelihoodModel):
         Raises
         ------
         InputError
-            If values are missing or not finite, or frequencies negative.
+            If values are no numbers, missing or not finite, or frequencies negative or not whole.
         FitError
             If fewer than two customers can be used, no maximum is reached, or the population has no finite mean
             (q not above 1) and finite_mean is "refuse".
@@ -193,7 +193,7 @@ class GammaGamma(LikelihoodModel):
             )
         checks = (
             *of_maximum(self.estimate_, self.parameter_names, self.n_customers_),
-            of_edges(self.params_, ("v",), self._mean_spend),
+            of_edges(self.params_, {"v": Unit(self._mean_spend, "the mean spend")}),
             Check("finite mean", self.has_finite_mean_, q, finite),
             Check("maximum is free", not self.constrained_, q, _freedom_in_words(self.constrained_)),
             Check(
@@ -217,7 +217,17 @@ class GammaGamma(LikelihoodModel):
 
     @classmethod
     def from_params(cls, params: GammaGammaParams) -> Self:
-        """Bring back a model that can predict; its likelihood and covariance are unknown (NaN)."""
+        """Bring back a model that can predict; its likelihood and covariance are unknown (NaN).
+
+        Raises
+        ------
+        ModelError
+            If they are those of another model, or not finite and above 0.
+        """
+        given = np.array(astuple(params)[:3] if isinstance(params, GammaGammaParams) else [np.nan], dtype=np.float64)
+        if not (np.isfinite(given) & (given > 0)).all():
+            message = f"{cls.__name__} needs parameters of {TITLE}, finite and above 0; got {params!r}."
+            raise ModelError(message)
         model = cls._from_values((params.p, params.q, params.v))
         model.include_first = params.include_first
         return model
@@ -279,7 +289,7 @@ class GammaGamma(LikelihoodModel):
             If numbers of purchases are negative or not whole, or of another length than the frame.
         """
         frequency, mean = self._checked(frame)
-        futures = np.asarray(purchases, dtype=np.float64)
+        futures = as_numbers("purchases", purchases)
         futures = futures[:, None] if futures.ndim == 1 else futures
         fits = futures.ndim == 2 and len(futures) == len(frequency)
         if not fits or not ((futures >= 0) & (futures == np.floor(futures)) & np.isfinite(futures)).all():
@@ -299,12 +309,14 @@ class GammaGamma(LikelihoodModel):
         """Take the number of purchases and their mean out of a frame."""
         names = self._columns
         columns = required_columns(frame, names)
-        number, mean = (np.asarray(column, dtype=np.float64) for column in columns)
+        number, mean = (as_numbers(name, column) for name, column in zip(names, columns, strict=True))
         if number.shape != mean.shape or number.ndim != 1:
             message = f"{names[0]} and {names[1]} differ in shape: {number.shape}, {mean.shape}."
             raise InputError(message)
+        finite = np.isfinite(number)
         failures = {
-            f"{names[0]} missing, negative or not whole": ~(number >= 0) | (number != np.floor(number)),
+            f"{names[0]} missing or not finite": ~finite,
+            f"{names[0]} negative or not whole": finite & ((number < 0) | (number != np.floor(number))),
             f"{names[1]} missing or not finite": (number > 0) & ~np.isfinite(mean),
         }
         refuse_rows(failures, what="customers", ids=getattr(frame, "index", None))

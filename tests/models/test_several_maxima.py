@@ -1,0 +1,94 @@
+"""Likelihoods with several maxima: the highest one is found, and certificates say what was seen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+from patronage.models import BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD
+
+
+def leave_at_purchases(n, r, alpha, a, b, T, rng):
+    """The story of MBG/NBD told purchase by purchase."""
+    rate, life = rng.gamma(r, 1 / alpha, n), rng.geometric(np.clip(rng.beta(a, b, n), 1e-15, 1))
+    frequency, recency, now = np.zeros(n), np.zeros(n), np.zeros(n)
+    here = life > 1
+    while here.any():
+        after = now + rng.exponential(1 / rate)
+        bought = here & (after <= T)
+        frequency[bought] += 1
+        recency[bought] = now[bought] = after[bought]
+        here = bought & (frequency + 1 < life)
+    return pd.DataFrame({"frequency": frequency, "recency": recency, "T": T})
+
+
+def die_at_any_time(n, r, alpha, s, beta, T, rng):
+    """The story of Pareto/NBD."""
+    rate, death = rng.gamma(r, 1 / alpha, n), rng.gamma(s, 1 / beta, n)
+    life = np.minimum(rng.exponential(1 / death), T)
+    frequency = rng.poisson(rate * life).astype(float)
+    recency = np.where(frequency > 0, life * rng.beta(np.maximum(frequency, 1), 1), 0.0)
+    return pd.DataFrame({"frequency": frequency, "recency": recency, "T": T})
+
+
+@pytest.mark.parametrize("seed", [31, 57, 80])
+def test_a_world_where_many_leave_at_once(seed):
+    """78 % never come back, the others buy fast; a second maximum, 3 to 4 lower, says that hardly anybody left."""
+    rng = np.random.default_rng(seed)
+    world = leave_at_purchases(4000, 0.23, 2.5, 0.11, 0.12, rng.uniform(20, 40, 4000), rng)
+    native, peer = ModifiedBetaGeoNBD().fit(world), ModifiedBetaGeoNBD("lifetimes").fit(world)
+    assert native.log_likelihood_ >= peer.log_likelihood_ - 1e-6 * abs(peer.log_likelihood_)
+    true = ModifiedBetaGeoNBD.from_params(type(native.to_params())(0.23, 2.5, 0.11, 0.12))
+    assert native.probability_alive(world).mean() == pytest.approx(true.probability_alive(world).mean(), abs=0.2)
+
+
+@pytest.mark.parametrize("seed", [7, 83])
+def test_small_tables_of_pareto_nbd(seed):
+    rng, n = np.random.default_rng(seed), 200
+    r, alpha, s, beta = np.exp(rng.normal([-0.5, 2, -0.5, 2], 1.0))
+    world = die_at_any_time(n, r, alpha, s, beta, rng.uniform(5, 60) * rng.uniform(0.5, 1, n), rng)
+    model = ParetoNBD().fit(world)
+    objective = model._objective(*model.fitted_data_)
+
+    def below(theta):
+        mean = objective.mean(objective.natural(theta))
+        return -mean.value, -mean.gradient
+
+    highest = -np.inf
+    for _ in range(12):
+        start = rng.normal([0.0, 3.0, -1.0, -2.0], [1.0, 1.0, 1.0, 4.0])
+        with np.errstate(all="ignore"):
+            highest = max(highest, -minimize(below, start, jac=True, method="L-BFGS-B").fun * n)
+    assert model.log_likelihood_ > highest - 1e-3
+
+
+def test_a_large_table_with_several_maxima():
+    """More distinct histories than are climbed at first: whatever maxima the sample has are tried on all of them."""
+    rng, n = np.random.default_rng(3), 150_000
+    world = leave_at_purchases(n, 0.23, 2.5, 0.11, 0.12, rng.uniform(20, 40, n), rng)
+    model = ModifiedBetaGeoNBD().fit(world)
+    errors = model.standard_errors_
+    for name, true in {"r": 0.23, "alpha": 2.5, "a": 0.11, "b": 0.12}.items():
+        assert abs(model.params_[name] - true) < 3 * errors[name]
+
+
+def test_busy_customers_are_not_at_an_edge():
+    """Alpha is measured by the time between purchases, not that of observation: here are 1,500 purchases a customer."""
+    rng, n = np.random.default_rng(5), 3000
+    world = die_at_any_time(n, 0.6, 0.0026, 0.4, 30.0, np.full(n, 52.0), rng)
+    for kind in (ParetoNBD, BetaGeoNBD):
+        model = kind().fit(world)
+        (boundary,) = [check for check in model.certificate_.checks if check.name == "boundary"]
+        assert boundary.passed, boundary.words
+    assert ParetoNBD().fit(world).params_["alpha"] == pytest.approx(0.0026, rel=0.2)
+
+
+def test_an_edge_is_told_in_units_of_the_data():
+    """Nobody ever leaves, so lifetimes run away."""
+    rng, n = np.random.default_rng(8), 2000
+    frequency = rng.poisson(rng.gamma(1.5, 1 / 10, n) * 40.0).astype(float)
+    recency = np.where(frequency > 0, 40.0 * rng.beta(np.maximum(frequency, 1), 1), 0.0)
+    model = ParetoNBD().fit(pd.DataFrame({"frequency": frequency, "recency": recency, "T": 40.0}))
+    (boundary,) = [check for check in model.certificate_.checks if check.name == "boundary"]
+    assert not boundary.passed
+    assert "times the mean length of observation, 40)" in boundary.words
