@@ -51,6 +51,18 @@ def test_each_class_of_frequency_has_its_own_level_and_small_ones_are_joined():
     assert list(learnt.table()["level_asked_for"]) == list(learnt.levels)
 
 
+def test_nobody_has_intervals_of_nobody():
+    rng = np.random.default_rng(1)
+    params = BetaGeoParams(0.8, 12.0, 0.5, 4.0)
+    model = BetaGeoNBD().fit(simulate_purchases(params, 2_000, 182, 182, "week", rng, whole_days=False))
+    learnt = learn_customer_correction([origin(np.zeros(199), rng.random(199))], 0.9)
+    nobody = pd.DataFrame({"frequency": [], "recency": [], "T": []}, index=pd.Index([], name="customer_id"))
+    found = learnt.interval(model, nobody, HORIZON, 5, rng=rng)
+    assert len(found) == 0
+    assert list(found.columns) == ["expected", "low", "high"]
+    assert found.index.name == "customer_id"
+
+
 def test_few_customers_make_one_class_and_too_few_are_refused():
     learnt = learn_customer_correction([origin([0.0, 5.0] * 5, np.linspace(0.1, 0.9, 10))], 0.9)
     assert list(learnt.starts) == [0]

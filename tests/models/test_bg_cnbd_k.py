@@ -11,6 +11,7 @@ from lifetimes.datasets import load_cdnow_summary
 
 from patronage.errors import ConfigError, InputError, ModelError
 from patronage.models.base import histories_of
+from patronage.models.comparison import likelihood_ratio_test
 from patronage.models.purchase.bg_cnbd_k import BetaGeoCNBD, ModifiedBetaGeoCNBD, regular_rows
 from patronage.models.purchase.bg_nbd import BetaGeoNBD, beta_geometric_rows
 from patronage.models.purchase.kinds import model_of
@@ -206,6 +207,23 @@ def test_k_may_be_stated_without_log_intervals(world):
     assert without.k_ == truth.k
     assert without.k_log_likelihoods_ == {}
     assert math.isnan(without.comparable_log_likelihood_)
+    for criterion in ("aic_", "bic_"):
+        with pytest.raises(ModelError, match=f"{criterion} of .*CNBD-{truth.k} is not known.*lacked .* log_intervals"):
+            getattr(without, criterion)
+    # Of one stage the likelihood is that of random purchasing, whatever the intervals; of stored parameters, unknown.
+    one = type(model)(k=1).fit(customers.drop(columns="log_intervals"))
+    assert one.aic_ == pytest.approx(8 - 2 * one.log_likelihood_)
+    assert math.isnan(type(model).from_params(without.to_params()).bic_)
+
+
+def test_likelihoods_with_and_without_log_intervals_are_of_different_data(world):
+    truth, customers, model = world
+    kind = type(model)
+    seen = customers.assign(size=np.arange(len(customers)) % 2)
+    full = kind(k=truth.k, purchase_covariates=["size"]).fit(seen)
+    assert likelihood_ratio_test(kind(k=truth.k).fit(seen), full).degrees_of_freedom == 1
+    with pytest.raises(ModelError, match="different data"):
+        likelihood_ratio_test(kind(k=truth.k).fit(seen.drop(columns="log_intervals")), full)
 
 
 def test_the_unit_of_time_scales_alpha_alone(world):

@@ -1,5 +1,6 @@
 """Choosing among purchase models."""
 
+import numpy as np
 import pytest
 from lifetimes.datasets import load_cdnow_summary
 
@@ -42,13 +43,36 @@ def test_words_name_who_foretold_the_holdout_better(candidates):
     assert "the highest probability" in words
 
 
+@pytest.mark.parametrize("kinds", [["mbg_nbd", "mbg_cnbd_k", "pareto_nbd"], ["mbg_cnbd_k", "mbg_nbd", "pareto_nbd"]])
+def test_a_twin_of_the_chosen_model_does_not_beat_it_by_rounding(kinds):
+    """MBG/CNBD-1 is MBG/NBD. A made holdout in which the customers buy what it expects, rounded."""
+    # Purchases as evenly spread as they can be, which the true ones are not: k = 1 is far the likeliest nonetheless.
+    frame = load_cdnow_summary()
+    x, last = frame["frequency"], frame["recency"]
+    frame["log_intervals"] = np.where(x > 0, x * np.log(last.where(x > 0, 1.0) / x.where(x > 0, 1.0)) - 2 * x, 0.0)
+    found = PurchaseModelChoice(kinds).fit(frame)
+    frame["frequency_holdout"] = found.best.expected_purchases(frame, 39.0).round()
+    table = compare_candidates(found, frame, 39.0)
+    chosen, twin, rival = table["model"]
+    assert {chosen, twin} == {"MBG/NBD", "MBG/CNBD-1"}
+    for ahead in (0.0, 1e-7):
+        close = table.assign(
+            holdout_log_score=np.array([-1.0, -1.0 + ahead, -2.0]), holdout_total_error=[0.1, 0.1 - ahead, 0.3]
+        )
+        words = choice_in_words(found, close)
+        assert f"{twin} came out as the same model. On the holdout it also gave what happened the highest" in words
+        assert words.endswith("its total is the closest too (+10.0%).") or "Mind its certificate" in words
+    better = table.assign(holdout_log_score=[-1.0, -1.0, -0.5])
+    assert f"On the holdout {rival} gave" in choice_in_words(found, better)
+    alone = PurchaseModelChoice(kinds[:2]).fit(frame)
+    assert "On the holdout" not in choice_in_words(alone, compare_candidates(alone, frame, 39.0))
+
+
 def test_log_score_by_hand():
     """Two customers, the probabilities of their counts taken one by one."""
     frame = load_cdnow_summary().iloc[[0, 5]]
     model = BetaGeoNBD().fit(load_cdnow_summary())
     table = model.purchase_probabilities(frame, 5, 39.0)
-    import numpy as np
-
     actual = np.array([3.0, 0.0])
     by_hand = np.log([table.iloc[0, 3], table.iloc[1, 0]]).mean()
     assert log_score(model, frame, actual, 39.0) == pytest.approx(by_hand, rel=1e-12)

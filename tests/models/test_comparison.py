@@ -121,6 +121,37 @@ def test_other_data_are_refused(frame, with_size):
     assert likelihood_ratio_test(restricted, full).degrees_of_freedom == 2
 
 
+def test_other_values_of_the_same_covariates_are_refused(frame):
+    """Shuffled values have the mean and the scale of the true ones, so that only the customers tell them apart."""
+    rng = np.random.default_rng(8)
+    seen = frame.assign(switch=rng.integers(0, 2, len(frame)))
+    full = BetaGeoNBD(purchase_covariates=["group", "size", "switch"], dropout_covariates=["size"]).fit(seen)
+    for name in ("size", "group", "switch"):
+        restricted = BetaGeoNBD(purchase_covariates=[name])
+        assert likelihood_ratio_test(restricted.fit(seen.sample(frac=1.0, random_state=2)), full).p_value <= 1
+        other = seen.assign(**{name: rng.permutation(seen[name])})
+        with pytest.raises(ModelError, match=f"different data.* customers' values of {name}, which both read"):
+            likelihood_ratio_test(restricted.fit(other), full)
+
+
+def test_covariates_in_another_order_and_far_from_zero_are_the_same(frame):
+    far = frame.assign(size=frame["size"] * 365 + 1e7)
+    restricted = BetaGeoNBD(purchase_covariates=["group", "size"]).fit(far.sample(frac=1.0, random_state=3))
+    full = BetaGeoNBD(purchase_covariates=["size", "group"], dropout_covariates=["size"]).fit(far)
+    assert likelihood_ratio_test(restricted, full).degrees_of_freedom == 2
+
+
+def test_words_say_which_parameters_stand_in_place_of_which(frame):
+    options = {"purchase_covariates": ["size"], "dropout_covariates": ["size", "group"]}
+    same = BetaGeoNBD(**options, dropout_effect="same").fit(frame)
+    equal = BetaGeoNBD(**options, dropout_effect="same", equal=["size"]).fit(frame)
+    words = likelihood_ratio_test(equal, same).words
+    assert words.startswith("2 parameters (purchase.size, dropout.size) in place of 1 (both.size) raise the log-")
+    words = likelihood_ratio_test(same, BetaGeoNBD(**options).fit(frame)).words
+    assert words.startswith("6 parameters (dropout_a.size, dropout_a.group[")
+    assert "in place of 3 (dropout.size, dropout.group[" in words
+
+
 def test_penalised_or_unfitted_models_are_refused(frame, plain, with_size):
     ridge = BetaGeoNBD(purchase_covariates=["size"], l2=2.0).fit(frame)
     with pytest.raises(ModelError, match="priors or a ridge"):

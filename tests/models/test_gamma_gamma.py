@@ -11,11 +11,12 @@ from lifetimes.datasets import load_cdnow_summary_data_with_monetary_value
 from scipy import stats
 from scipy.optimize import check_grad
 
-from patronage.errors import ConfigError, FitError, InputError
+from patronage.errors import ConfigError, FitError, InputError, ModelError
 from patronage.models import GammaGamma
 from patronage.models.spend.gamma_gamma import GammaGammaLikelihood, _MeanObserved
 from patronage.models.spend.independence import independence
 from patronage.runtime.gamma_gamma import GammaGammaParams
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 ENGINES = ("native", "lifetimes")
 
@@ -124,13 +125,36 @@ def test_too_few_customers():
 
 
 def test_bad_values_are_counted():
-    frame = pd.DataFrame({"frequency": [1, -1, 2, 1.5], "monetary_value": [1.0, 1.0, np.nan, 2.0]})
-    with pytest.raises(InputError) as caught:
-        GammaGamma().fit(frame)
-    assert caught.value.counts == {
-        "frequency missing, negative or not whole": 2,
-        "monetary_value missing or not finite": 1,
-    }
+    frequency = [1, -1, 2, 1.5, np.inf, np.nan]
+    frame = pd.DataFrame({"frequency": frequency, "monetary_value": [1.0, 1.0, np.nan, 2.0, 3.0, 3.0]})
+    fitted = GammaGamma.from_params(GammaGammaParams(2.0, 3.0, 20.0))
+    for ask in (GammaGamma().fit, fitted.expected_spend, fitted.spend_interval):
+        with pytest.raises(InputError) as caught:
+            ask(frame)
+        assert caught.value.counts == {
+            "frequency missing or not finite": 2,
+            "frequency negative or not whole": 2,
+            "monetary_value missing or not finite": 1,
+        }
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["a", "b"], "monetary_value must hold numbers"),
+        (pd.to_timedelta([1, 2], "D"), "monetary_value holds dates or durations"),
+        ([1.0, 2.0 + 1j], "monetary_value must hold real numbers"),
+    ],
+)
+def test_amounts_that_are_no_numbers(values, said):
+    with pytest.raises(InputError, match=said):
+        GammaGamma().fit(pd.DataFrame({"frequency": [1, 2], "monetary_value": values}))
+
+
+@pytest.mark.parametrize("params", [BetaGeoParams(1.0, 2.0, 3.0, 4.0), GammaGammaParams(1.0, np.nan, 2.0), None])
+def test_parameters_of_another_model_are_refused(params):
+    with pytest.raises(ModelError, match="GammaGamma needs parameters of Gamma-Gamma, finite and above 0"):
+        GammaGamma.from_params(params)
 
 
 def test_published_figures_to_the_cent(exact_sample):
@@ -294,6 +318,8 @@ def test_purchases_that_cannot_be_are_refused(purchases):
     model = GammaGamma.from_params(GammaGammaParams(2.0, 3.0, 20.0))
     with pytest.raises(InputError, match="purchases must be whole"):
         model.draw_spend(frame, purchases, np.random.default_rng(1))
+    with pytest.raises(InputError, match="purchases must hold numbers"):
+        model.draw_spend(frame, ["one", "two", "three"], np.random.default_rng(1))
 
 
 def test_the_assumption_is_reported(exact_sample):

@@ -24,6 +24,7 @@ CALLS = {
     "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
     "rate as text": (lambda m: m.discounted_expected_purchases(FRAME, "x"), "rate must be a finite discount rate"),
     "level in per cent": (lambda m: m.summary(90), "0.9 is 90 %"),
+    "level as text": (lambda m: m.summary("a"), "level must lie between 0 and 1.*got 'a'"),
     "a seed for a generator": (lambda m: m.draw(FRAME, 3.0, 5, 42), r"numpy.random.default_rng\(42\)"),
 }
 
@@ -42,6 +43,9 @@ def test_questions_without_meaning(kind, case):
         (None, "Expected a DataFrame or a mapping of columns, got NoneType"),
         (FRAME.to_numpy(), "got ndarray"),
         (FRAME.assign(frequency="x"), "frequency must hold numbers"),
+        (FRAME.assign(frequency=FRAME["frequency"] + 0j), "frequency must hold real numbers; got complex ones"),
+        (FRAME.assign(T=list(FRAME["T"].to_numpy() + 0j)).astype({"T": object}), "T must hold real numbers"),
+        (FRAME.assign(T=np.timedelta64(5, "D")).astype({"T": object}), "T holds dates or durations"),
         (FRAME.assign(recency=pd.to_timedelta(FRAME["recency"], "D")), "recency holds dates or durations"),
         (FRAME.drop(columns="T"), "lacks the columns T; it has ID, frequency, recency"),
     ],
@@ -84,9 +88,16 @@ def test_parameters_of_another_model():
         ParetoNBD.from_params(type(pareto)(0.5, 10.0, np.nan, 11.0))
 
 
-def test_priors_of_another_shape():
+@pytest.mark.parametrize("prior", [1.0, ("a", "b"), (1.0, None), (1.0, (2.0, 3.0)), {1.0: 2.0}, (1.0, 2j)])
+def test_priors_of_another_shape(prior):
     with pytest.raises(ConfigError, match="a needs a median and a sigma"):
-        BetaGeoNBD(priors={"a": 1.0})
+        BetaGeoNBD(priors={"a": prior})
+
+
+@pytest.mark.parametrize("priors", ["a", [("a", (1.0, 1.0))], 3])
+def test_priors_that_are_no_mapping(priors):
+    with pytest.raises(ConfigError, match=r"priors must be a mapping such as \{'r': \(median, sigma\)\}; got"):
+        BetaGeoNBD(priors=priors)
 
 
 def test_value_without_a_horizon():

@@ -40,7 +40,7 @@ from patronage.evaluation.coverage import interval_coverage
 from patronage.models.base import checked_level
 from patronage.models.purchase.model import PurchaseModel
 from patronage.models.uncertainty import PARAMETER_DRAWS
-from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.histories import FloatArray, IndexArray, as_numbers
 
 CLASS_STARTS = (0, 1, 2, 3, 5, 8, 13, 21)
 """First frequency of each class, before classes with too few customers are joined to the one below."""
@@ -89,7 +89,7 @@ class CustomerCorrection:
         belongs = _class_of(frame["frequency"], self.starts)
         parts = [
             model.predictive_interval(frame[belongs == one], horizon, float(self.levels[one]), size, rng=rng)
-            for one in np.unique(belongs)
+            for one in (np.unique(belongs) if len(belongs) else [0])
         ]
         place = np.argsort(belongs, kind="stable").argsort(kind="stable")
         return pd.concat(parts).iloc[place]
@@ -259,7 +259,7 @@ def _joined_classes(frequency: FloatArray, least: int) -> FloatArray:
 
 
 def _class_of(frequency: ArrayLike, starts: FloatArray) -> IndexArray:
-    return np.searchsorted(starts, np.asarray(frequency, dtype=np.float64), side="right") - 1
+    return np.searchsorted(starts, as_numbers("frequency", frequency), side="right") - 1
 
 
 def _no_origins() -> ConfigError:

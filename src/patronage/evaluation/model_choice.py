@@ -61,9 +61,11 @@ def choice_in_words(candidates: Candidates, table: pd.DataFrame) -> str:
     parts[0] += "."
     if twins:
         parts.append(f"{' and '.join(twins)} came out as the same model.")
-    if table["holdout_log_score"].notna().all() and len(table) > 1:
-        errors = table.set_index("model")["holdout_total_error"]
-        foretold = str(table.set_index("model")["holdout_log_score"].idxmax())
+    if table["holdout_log_score"].notna().all() and others:
+        # Twins of the chosen model differ from it by rounding only, which is no lead over it.
+        rivals = table.set_index("model").drop(index=twins)
+        errors = rivals["holdout_total_error"]
+        foretold = str(rivals["holdout_log_score"].idxmax())
         closest = str(errors.abs().idxmin())
         own, least = float(errors[chosen]), float(errors[closest])
         agrees = "it also gave" if foretold == chosen else f"{foretold} gave"

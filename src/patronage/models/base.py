@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -258,9 +259,9 @@ def checked_level(level: float) -> float:
     Raises
     ------
     InputError
-        If it is not between 0 and 1.
+        If it is no number between 0 and 1.
     """
-    if not 0 < level < 1:
-        message = f"level must lie between 0 and 1, both excluded (0.9 is 90 %); got {level}."
+    if not isinstance(level, Real) or not 0 < level < 1:
+        message = f"level must lie between 0 and 1, both excluded (0.9 is 90 %); got {level!r}."
         raise InputError(message)
     return float(level)

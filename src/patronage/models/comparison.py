@@ -13,6 +13,10 @@ from scipy import stats
 
 from patronage.errors import ModelError
 from patronage.models.base import LikelihoodModel
+from patronage.models.purchase.model import PurchaseModel
+from patronage.runtime.covariates import Design, NumericCovariate
+from patronage.runtime.distinct import distinct
+from patronage.runtime.histories import FloatArray
 
 TOLERANCE = 1e-6
 """Relative shortfall of the full model's log-likelihood that is put down to rounding."""
@@ -47,7 +51,8 @@ def likelihood_ratio_test(restricted: LikelihoodModel, full: LikelihoodModel) ->
     ----------
     restricted, full : fitted models
         Of one kind, where the covariates of `restricted` are among those of `full`; or of kinds of which one is a
-        special case of the other (``full.special_cases``). Both fitted to the same customers.
+        special case of the other (``full.special_cases``). Both fitted to the same customers, with the same values of
+        the covariates that both read.
 
     Returns
     -------
@@ -71,7 +76,6 @@ def likelihood_ratio_test(restricted: LikelihoodModel, full: LikelihoodModel) ->
     """
     for model in (restricted, full):
         _refuse_penalised(model)
-    further = tuple(name for name in full.parameter_names if name not in restricted.parameter_names)
     if not full.nests(restricted):
         message = (
             f"{restricted!r} is no special case of {full!r}, so their likelihoods cannot be tested against each other. "
@@ -86,6 +90,7 @@ def likelihood_ratio_test(restricted: LikelihoodModel, full: LikelihoodModel) ->
             "Fit both to the same frame and weights."
         )
         raise ModelError(message)
+    _refuse_other_covariates(restricted, full)
     gain = full.log_likelihood_ - restricted.log_likelihood_
     if gain < -TOLERANCE * abs(full.log_likelihood_):
         message = (
@@ -96,7 +101,8 @@ def likelihood_ratio_test(restricted: LikelihoodModel, full: LikelihoodModel) ->
     statistic = 2 * max(gain, 0.0)
     freedom = len(full.parameter_names) - len(restricted.parameter_names)
     p_value = float(stats.chi2.sf(statistic, freedom))
-    return LikelihoodRatio(float(statistic), freedom, p_value, _words(further, freedom, gain, p_value))
+    words = _words(restricted.parameter_names, full.parameter_names, gain, p_value)
+    return LikelihoodRatio(float(statistic), freedom, p_value, words)
 
 
 def _refuse_penalised(model: LikelihoodModel) -> None:
@@ -108,15 +114,51 @@ def _refuse_penalised(model: LikelihoodModel) -> None:
         raise ModelError(message)
 
 
-def _words(further: tuple[str, ...], freedom: int, gain: float, p_value: float) -> str:
+def _refuse_other_covariates(restricted: LikelihoodModel, full: LikelihoodModel) -> None:
+    """Refuse models of the same histories whose customers differ in the covariates that both read."""
+    if not isinstance(restricted, PurchaseModel) or not isinstance(full, PurchaseModel):
+        return
+    if restricted._design is None or full._design is None:
+        return
+    shared = [name for name in full._design.columns if name in restricted._design.columns]
+    one, other = _cases(restricted, restricted._design, shared), _cases(full, full._design, shared)
+    if one.shape != other.shape or not np.allclose(one, other, rtol=1e-9, atol=1e-9):
+        message = (
+            "The two models were fitted to different data: their histories are the same, but not the customers' values "
+            f"of {', '.join(shared)}, which both read. Fit both to the same frame and weights."
+        )
+        raise ModelError(message)
+
+
+def _cases(model: PurchaseModel, design: Design, columns: list[str]) -> FloatArray:
+    """Histories with the values of some covariates, and the customers behind each: a sorted column for every case.
+
+    Values are those of the frame, for the standardised ones differ by rounding in the means of the two fits.
+    """
+    histories, counts = model.fitted_data_
+    values = dict(zip(design.names, (model._encoded * design.scales).T, strict=True))
+    by_column = {one.name: one for one in design.covariates}
+    rows = list(np.round(histories.columns, 9))
+    for one in map(by_column.__getitem__, columns):
+        mean = one.mean if isinstance(one, NumericCovariate) else 0.0
+        rows += [values[name] + mean for name in one.names]
+    table = np.stack(rows)
+    first, inverse = distinct(*table)
+    table = np.concatenate([table[:, first], [np.bincount(inverse, counts)]])
+    return table[:, np.lexsort(table[-2::-1])]
+
+
+def _words(restricted: tuple[str, ...], full: tuple[str, ...], gain: float, p_value: float) -> str:
     chance = f"{p_value:.2g}" if p_value >= 1e-4 else "less than 0.0001"
     verdict = (
         "more than chance would: the restricted model misses something"
         if p_value < 0.05
         else "no more than chance may: the restricted model is good enough for these data"
     )
-    many = f"{freedom} further parameter{'s' if freedom > 1 else ''}"
-    named = f" ({', '.join(further)})" if further else ""
-    return (
-        f"{many}{named} raise{'' if freedom > 1 else 's'} the log-likelihood by {gain:.2f}, {verdict} (p = {chance})."
-    )
+    further = [name for name in full if name not in restricted]
+    replaced = [name for name in restricted if name not in full]
+    several = len(further) > 1
+    subject = f"{len(further)} {'' if replaced else 'further '}parameter{'s' if several else ''} ({', '.join(further)})"
+    if replaced:
+        subject += f" in place of {len(replaced)} ({', '.join(replaced)})"
+    return f"{subject} raise{'' if several else 's'} the log-likelihood by {gain:.2f}, {verdict} (p = {chance})."

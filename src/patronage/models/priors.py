@@ -7,12 +7,13 @@ With them a fit is the mode of the posterior density of the log parameters (MAP)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from patronage.errors import ConfigError
+from patronage.errors import ConfigError, InputError
 from patronage.models.likelihood import Evaluation
-from patronage.runtime.histories import FloatArray
+from patronage.runtime.histories import FloatArray, as_numbers
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,19 @@ class LogNormalPriors:
         Raises
         ------
         ConfigError
-            If a parameter is not known, or a median or sigma is not above 0.
+            If it is no mapping, a parameter is not known, or a median or sigma is not above 0.
         """
         if not priors:
             return None
+        if not isinstance(priors, Mapping):
+            message = f"priors must be a mapping such as {{{names[0]!r}: (median, sigma)}}; got {priors!r}."
+            raise ConfigError(message)
         problems = [f"{name!r} is no parameter" for name in priors if name not in names]
         log_median, precision = np.zeros(len(names)), np.zeros(len(names))
         for place, name in enumerate(names):
             if name not in priors:
                 continue
-            values = np.asarray(list(np.atleast_1d(priors[name])), dtype=np.float64)
+            values = _as_numbers(priors[name])
             if values.shape != (2,) or not np.isfinite(values).all() or (values <= 0).any():
                 problems.append(f"{name} needs a median and a sigma of its logarithm, both above 0; got {priors[name]}")
                 continue
@@ -63,3 +67,11 @@ class LogNormalPriors:
         gradient[:k] = weight * deviation / positive
         hessian[range(k), range(k)] = weight * (1 - deviation) / positive**2
         return Evaluation(float(weight @ deviation**2 / 2), gradient, hessian)
+
+
+def _as_numbers(prior: Any) -> FloatArray:
+    """A prior as numbers; none where it holds something else."""
+    try:
+        return as_numbers("prior", prior)
+    except InputError:
+        return np.empty(0)

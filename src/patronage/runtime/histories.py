@@ -6,6 +6,7 @@ counts them for a fit, and `distinct` finds them for predictions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ from .codes import FloatArray as FloatArray
 from .codes import IndexArray as IndexArray
 
 FIRST_EXAMPLES = 5
+
+TIMES = (date, timedelta, np.datetime64, np.timedelta64)
+"""Types of dates and durations; numpy would make a number of some by leaving the unit out."""
+
+COMPLEX = (complex, np.complexfloating)
+"""Types of which numpy would make a real number by leaving the imaginary part out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +147,24 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
     Raises
     ------
     InputError
-        If it holds text, or dates and durations, whose unit is not that of a model.
+        If it holds text, complex numbers, or dates and durations, whose unit is not that of a model.
     """
-    array = np.asarray(values)
-    if array.dtype.kind in "mM":
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must hold numbers: {error}."
+        raise InputError(message) from error
+    kinds = set(map(type, array.flat)) if array.dtype == object else {array.dtype.type}
+    if any(issubclass(kind, TIMES) for kind in kinds):
         message = (
             f"{name} holds dates or durations ({array.dtype}), not numbers: divide durations by the time unit of the "
             "model, such as numpy.timedelta64(7, 'D') for weeks."
+        )
+        raise InputError(message)
+    if any(issubclass(kind, COMPLEX) for kind in kinds):
+        message = (
+            f"{name} must hold real numbers; got complex ones ({array.dtype}): give their real parts, numpy.real, if "
+            "those are meant."
         )
         raise InputError(message)
     try:

@@ -12,6 +12,7 @@ from patronage.models.contract.sbg import ShiftedBetaGeometric, shifted_beta_geo
 from patronage.runtime.contract.bdw import BetaDiscreteWeibullParams
 from patronage.runtime.contract.sbg import ShiftedBetaGeometricParams
 from patronage.runtime.contract.tenures import Tenures, checked_tenures
+from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
 # Fader and Hardie (2007), table 1: survivors of 1,000 customers, fitted to years 0 to 7.
 HIGH_END = [1000, 869, 743, 653, 593, 551, 517, 491, 468, 445, 427, 409, 394]
@@ -190,6 +191,23 @@ def test_round_trip_of_parameters(model):
         again.draw(frame, 3, 5, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_parameters_of_another_model_are_refused(model):
+    (other,) = [one for one in MODELS if one is not model]
+    frame = simulated(ShiftedBetaGeometricParams(0.8, 2.5), 500, np.random.default_rng(9))
+    with_covariate = other(covariates=["z"]).fit(frame.assign(z=np.arange(500) % 2))
+    for params in (
+        BetaGeoParams(1.0, 2.0, 3.0, 4.0),
+        other().fit(cohort(HIGH_END)).to_params(),
+        with_covariate.to_params(),
+        model.params_class(*[-1.0] * len(model.parameter_names)),
+    ):
+        with pytest.raises(
+            ModelError, match=f"{model.__name__} needs parameters of {model.params_class.title}, finite"
+        ):
+            model.from_params(params)
+
+
 def test_likelihood_ratio_of_the_duration_dependence():
     """The exponent of time is worth 2 x 5.84 in the High End, and less than chance may do in the other segment."""
     p_values = []
@@ -225,6 +243,8 @@ def test_nothing_before_the_fit():
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
+        ({"tenure": [], "churned": []}, "There are no customers"),
+        ({"period": [0, 1], "survivors": [0, 0]}, "There are no customers"),
         ({"tenure": [1, 2], "churned": [False, False]}, "nobody left"),
         ({"tenure": [1, 1], "churned": [True, True]}, "nobody renewed"),
         ({"tenure": [0, 0], "churned": [False, False]}, "no renewal fell due"),

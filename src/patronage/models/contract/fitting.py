@@ -101,8 +101,8 @@ class ContractFit(CovariateModel):
         InputError
             If the frame or its covariates cannot be used.
         FitError
-            If nobody left, nobody renewed, fewer renewals were seen than the model has parameters, no maximum is
-            reached, or a coefficient runs away.
+            If there are no customers, nobody left, nobody renewed, fewer renewals were seen than the model has
+            parameters, no maximum is reached, or a coefficient runs away.
 
         Notes
         -----
@@ -162,8 +162,21 @@ class ContractFit(CovariateModel):
 
     @classmethod
     def from_params(cls, params: ContractParams | ContractCovariateParams) -> Self:
-        """Bring back a model that can predict; its likelihood and covariance are unknown (NaN)."""
-        if isinstance(params, ContractParams):
+        """Bring back a model that can predict; its likelihood and covariance are unknown (NaN).
+
+        Raises
+        ------
+        ModelError
+            If they are those of another model, or not finite and above 0.
+        """
+        plain = params.base if isinstance(params, ContractCovariateParams) else params
+        given = np.array(astuple(plain) if type(plain) is cls.params_class else [np.nan], dtype=np.float64)
+        if not (np.isfinite(given) & (given > 0)).all():
+            message = (
+                f"{cls.__name__} needs parameters of {cls.params_class.title}, finite and above 0; got {params!r}."
+            )
+            raise ModelError(message)
+        if not isinstance(params, ContractCovariateParams):
             return cls._from_values(astuple(params))
         model = cls._from_values(astuple(params.base))
         coefficients = params.effects.coefficients
@@ -215,6 +228,9 @@ class ContractFit(CovariateModel):
         left, renewed = counts[tenures.churned].sum(), counts[tenures.renewed > 0].sum()
         longest = tenures.tenure[behind].max(initial=0.0)
         needed = len(type(self).parameter_names)
+        if not behind.any():
+            message = "There are no customers to fit the model to."
+            raise FitError(message)
         if not due or not left or not renewed:
             happened = "no renewal fell due" if not due else "nobody left" if not left else "nobody renewed"
             message = f"{self.params_class.title} cannot be fitted where {happened}: both must have happened."

@@ -43,7 +43,7 @@ from patronage.models.likelihood import Estimate, trigamma
 from patronage.models.purchase.bg_nbd import beta_geometric_starts
 from patronage.models.purchase.model import DropoutEffect, PurchaseModel
 from patronage.models.rows import Parameters, Rows, log_mixture, symmetric
-from patronage.runtime.histories import FloatArray, Histories, refuse_rows
+from patronage.runtime.histories import FloatArray, Histories, as_numbers, refuse_rows
 from patronage.runtime.purchase.bg_cnbd_k import LARGEST_K, BetaGeoCNBDParams, ModifiedBetaGeoCNBDParams
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
@@ -104,6 +104,24 @@ class _RegularModel(PurchaseModel):
         known = self._mean_log_interval is not None or self.k_ == 1
         return self.log_likelihood_ if known else float("nan")
 
+    @property
+    def aic_(self) -> float:
+        """Akaike's information criterion, 2 k - 2 LL; `ModelError` where log_intervals were not given."""
+        self._refuse_incomparable("aic_")
+        return super().aic_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's information criterion, k ln(n) - 2 LL; `ModelError` where log_intervals were not given."""
+        self._refuse_incomparable("bic_")
+        return super().bic_
+
+    @property
+    def data_digest_(self) -> str:
+        """What names the histories of the fit, and their log_intervals where the likelihood depends on them."""
+        mean = self._mean_log_interval
+        return f"{super().data_digest_} {None if mean is None or self.k_ == 1 else round(mean, 9)}"
+
     def fit(self, frame: Any, weights: ArrayLike | None = None) -> Self:
         """Estimate the parameters, and k if it was not given.
 
@@ -116,7 +134,7 @@ class _RegularModel(PurchaseModel):
             frequency, recency and T of n customers, in one time unit; log_intervals, the sum of the logarithms of each
             customer's times between purchases in that unit, 0 if there are none (see `schema.SUMMARY`); covariates.
             log_intervals may be missing if k is given; ``log_likelihood_`` then lacks a constant that depends on k, so
-            that it can be compared between fits of the same k only.
+            that it can be compared between fits of the same k only, and ``aic_`` and ``bic_`` are refused.
         weights : array-like, shape (n,), optional
             Customers behind each row, as `CustomerSummary.histories` counts them.
 
@@ -147,6 +165,16 @@ class _RegularModel(PurchaseModel):
     def _stages(self) -> int:
         """The k that is being fitted, or was."""
         return self._k or 1
+
+    def _refuse_incomparable(self, criterion: str) -> None:
+        if np.isfinite(self.log_likelihood_) and np.isnan(self.comparable_log_likelihood_):
+            message = (
+                f"{criterion} of {self.label} is not known: the frame of the fit lacked the column log_intervals, the "
+                "sum of the logarithms of each customer's times between purchases, without which it cannot be compared "
+                "with other models. Fit it to a frame with the column, which a CustomerSummary has, or compare the "
+                "log_likelihood_ of fits of the same k."
+            )
+            raise ModelError(message)
 
     def _plain_params(self, values: FloatArray) -> PurchaseParams:
         r, alpha, a, b = map(float, values[:4])
@@ -217,7 +245,7 @@ class _RegularModel(PurchaseModel):
                 raise InputError(message)
             return None
         histories = self._histories(frame)
-        given = np.asarray(frame["log_intervals"], dtype=np.float64)
+        given = as_numbers("log_intervals", frame["log_intervals"])
         x, repeat = histories.frequency, histories.frequency > 0
         # Of x times with a given sum the sum of logarithms is largest if all are equal.
         most = x * np.log(np.where(repeat, histories.recency, 1.0) / np.where(repeat, x, 1.0))
