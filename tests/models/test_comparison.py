@@ -130,7 +130,7 @@ def test_other_values_of_the_same_covariates_are_refused(frame):
         restricted = BetaGeoNBD(purchase_covariates=[name])
         assert likelihood_ratio_test(restricted.fit(seen.sample(frac=1.0, random_state=2)), full).p_value <= 1
         other = seen.assign(**{name: rng.permutation(seen[name])})
-        with pytest.raises(ModelError, match=f"different data.* customers' values of {name}, which both read"):
+        with pytest.raises(ModelError, match=f"different data.* their values of {name}, which both read"):
             likelihood_ratio_test(restricted.fit(other), full)
 
 

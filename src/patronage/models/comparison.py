@@ -13,10 +13,11 @@ from scipy import stats
 
 from patronage.errors import ModelError
 from patronage.models.base import LikelihoodModel
+from patronage.models.contract.fitting import ContractFit
 from patronage.models.purchase.model import PurchaseModel
 from patronage.runtime.covariates import Design, NumericCovariate
 from patronage.runtime.distinct import distinct
-from patronage.runtime.histories import FloatArray
+from patronage.runtime.histories import FloatArray, Histories
 
 TOLERANCE = 1e-6
 """Relative shortfall of the full model's log-likelihood that is put down to rounding."""
@@ -115,8 +116,9 @@ def _refuse_penalised(model: LikelihoodModel) -> None:
 
 
 def _refuse_other_covariates(restricted: LikelihoodModel, full: LikelihoodModel) -> None:
-    """Refuse models of the same histories whose customers differ in the covariates that both read."""
-    if not isinstance(restricted, PurchaseModel) or not isinstance(full, PurchaseModel):
+    """Refuse models of the same customers whose values of the covariates that both read differ."""
+    kinds = (PurchaseModel, ContractFit)
+    if not isinstance(restricted, kinds) or not isinstance(full, kinds):
         return
     if restricted._design is None or full._design is None:
         return
@@ -124,21 +126,22 @@ def _refuse_other_covariates(restricted: LikelihoodModel, full: LikelihoodModel)
     one, other = _cases(restricted, restricted._design, shared), _cases(full, full._design, shared)
     if one.shape != other.shape or not np.allclose(one, other, rtol=1e-9, atol=1e-9):
         message = (
-            "The two models were fitted to different data: their histories are the same, but not the customers' values "
+            "The two models were fitted to different data: what customers did is the same, but not their values "
             f"of {', '.join(shared)}, which both read. Fit both to the same frame and weights."
         )
         raise ModelError(message)
 
 
-def _cases(model: PurchaseModel, design: Design, columns: list[str]) -> FloatArray:
-    """Histories with the values of some covariates, and the customers behind each: a sorted column for every case.
+def _cases(model: PurchaseModel | ContractFit, design: Design, columns: list[str]) -> FloatArray:
+    """What was seen with the values of some covariates, and the customers behind each: a sorted column for every case.
 
     Values are those of the frame, for the standardised ones differ by rounding in the means of the two fits.
     """
-    histories, counts = model.fitted_data_
+    cases, counts = model.fitted_data_
+    seen = cases.columns if isinstance(cases, Histories) else (cases.tenure, cases.churned.astype(np.float64))
     values = dict(zip(design.names, (model._encoded * design.scales).T, strict=True))
     by_column = {one.name: one for one in design.covariates}
-    rows = list(np.round(histories.columns, 9))
+    rows = list(np.round(seen, 9))
     for one in map(by_column.__getitem__, columns):
         mean = one.mean if isinstance(one, NumericCovariate) else 0.0
         rows += [values[name] + mean for name in one.names]

@@ -233,6 +233,10 @@ def test_likelihood_ratio_with_covariates():
     assert likelihood_ratio_test(plain, full).degrees_of_freedom == 3
     with pytest.raises(ModelError, match="no special case"):
         likelihood_ratio_test(with_z, BetaDiscreteWeibull().fit(frame))
+    # The same values in other rows have the same mean, so only the customers tell them apart.
+    shuffled = frame.assign(z=np.random.default_rng(4).permutation(frame["z"]))
+    with pytest.raises(ModelError, match=r"different data.* their values of z"):
+        likelihood_ratio_test(with_z, BetaDiscreteWeibull(covariates=["z"]).fit(shuffled))
 
 
 def test_nothing_before_the_fit():

@@ -116,8 +116,8 @@ class ContractFit(CovariateModel):
         encoded = self._learned(data.units, data.unit_weights)[data.unit]
         first, inverse = distinct(*_columns(data.tenures), *encoded.T)
         counts = np.bincount(inverse, data.counts, minlength=len(first)).astype(np.float64)
-        self._data = data.tenures.take(first), counts
-        return self._set_estimate(self._estimated(*self._data, encoded[first]), float(counts.sum()))
+        self._data, self._encoded = (data.tenures.take(first), counts), encoded[first]
+        return self._set_estimate(self._estimated(*self._data, self._encoded), float(counts.sum()))
 
     @property
     def fitted_data_(self) -> tuple[Tenures, FloatArray]:
