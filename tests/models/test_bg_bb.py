@@ -150,9 +150,32 @@ def test_bad_priors():
         BetaGeoBetaBinomial(priors={"r": (1.0, 1.0)})
 
 
+def test_questions_without_meaning():
+    model = BetaGeoBetaBinomial.from_params(BetaGeoBetaBinomialParams(1.2, 0.75, 0.66, 2.78))
+    frame = pd.DataFrame({"frequency": [4], "recency": [6], "n_periods": [6]})
+    periods = "horizon must be a whole number of periods, 0 to 9,007,199,254,740,992; got"
+    for ask, said in (
+        (lambda: model.expected_lifetime(frame, None), f"{periods} None"),
+        (lambda: model.expected_lifetime(frame, "x"), f"{periods} 'x'"),
+        (lambda: model.expected_purchases(frame, 1e24), periods),
+        (lambda: model.discounted_expected_purchases(frame, 0.1, "x"), f"{periods} 'x'"),
+        (lambda: model.discounted_expected_purchases(frame, 1e-308), "5e-15 or more, .* got 1e-308"),
+        (lambda: model.draw(frame, 1e24, 2, np.random.default_rng(1), parameter_uncertainty=False), periods),
+        (lambda: model.expected_purchases_new([1, 2.5]), "9,007,199,254,740,992; 1 of 2 are not, first: 2.5"),
+        (lambda: model.expected_purchases_new("x"), "flat sequence of numbers, each a whole number of periods"),
+    ):
+        with pytest.raises(InputError, match=said):
+            ask()
+
+
 def test_a_stored_model_predicts_alike(donations):
     model = BetaGeoBetaBinomial().fit(donations, weights=donations["weights"])
     back = BetaGeoBetaBinomial.from_params(model.to_params())
     pd.testing.assert_series_equal(back.expected_purchases(donations, 5), model.expected_purchases(donations, 5))
     assert model.survival(donations, [0, 1, 2]).shape == (22, 3)
     assert (model.posterior(donations) > 0).all(axis=None)
+
+
+def test_text_is_refused_with_the_name_of_the_column(donations):
+    with pytest.raises(InputError, match="recency must hold numbers"):
+        BetaGeoBetaBinomial().fit(donations.assign(recency="late"))

@@ -277,6 +277,15 @@ def test_comparison_of_the_models_is_shown(full_tables, tmp_path):
     assert "holdout" not in page.choice_table(without)["words"]
 
 
+def test_a_model_that_came_out_as_the_chosen_one_leads_in_nothing(full_tables):
+    twin = full_tables.model_choice.iloc[[0]].assign(
+        model="MBG/CNBD-1", bic=19195.33 - 1e-8, aic=19172.27 - 1e-8, holdout_log_score=-0.8 + 1e-12
+    )
+    words = page.choice_table(pd.concat([full_tables.model_choice, twin], ignore_index=True))["words"]
+    assert "The lowest AIC has MBG/NBD, the lowest BIC MBG/NBD." in words
+    assert "most probable under MBG/NBD;" in words
+
+
 def test_unknown_standard_errors_are_dashes(full_tables):
     rows = page.parameter_rows(full_tables.parameters)
     assert rows[1] == ("BG/NBD", "alpha", ["4.41", "—", "—", "—"])

@@ -6,6 +6,7 @@ from scipy import stats
 
 from patronage.errors import InputError
 from patronage.value.contact_rates import Contacted, ContactRates, _NegativeBinomial, fit_contact_rates
+from patronage.value.margin_model import Amounts
 
 
 def population(n, shape, means, rng):
@@ -94,3 +95,11 @@ def test_what_cannot_be_is_refused():
         Contacted.checked(np.array([-1.0]), np.ones(1), np.zeros(1, dtype=np.intp))
     with pytest.raises(InputError, match="for no time"):
         fit_contact_rates(Contacted(np.ones(1), np.zeros(1), np.zeros(1, dtype=np.intp)), 1)
+
+
+def test_endless_numbers_are_refused():
+    one = np.ones(1)
+    with pytest.raises(InputError, match="not finite"):
+        Contacted.checked(np.array([np.inf]), one, np.zeros(1, dtype=np.intp))
+    with pytest.raises(InputError, match="not finite"):
+        Amounts.checked(np.array([np.inf]), one, one, np.zeros(1, dtype=np.intp))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from patronage.evaluation.churn_money import campaign_words
+from patronage.evaluation.model_choice import SAME
 from patronage.evaluation.verdict import model_title
 from patronage.report.tables import ReportTables
 
@@ -144,7 +145,9 @@ def _read_mixing(tables: ReportTables) -> str:
 
 def read_model_choice(table: pd.DataFrame) -> str:
     """Say in words which model was chosen, and what each measure would have chosen."""
-    by_model = table.set_index("model")
+    # A model that came out as the chosen one differs from it by rounding only, which is no lead over it.
+    twin = ((table["aic"] - table["aic"].iloc[0]).abs() <= SAME) & (np.arange(len(table)) > 0)
+    by_model = table[~twin].set_index("model")
     lowest = {name.upper(): str(by_model[name].idxmin()) for name in ("aic", "bic")}
     parts = [f"{table['model'].iloc[0]} was chosen among {len(table)}."]
     parts.append(f"The lowest AIC has {lowest['AIC']}, the lowest BIC {lowest['BIC']}.")

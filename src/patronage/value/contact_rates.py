@@ -66,7 +66,9 @@ class Contacted:
         """
         refuse_rows(
             {
-                "a number of contacts that is missing, negative or not whole": ~(number >= 0)
+                "a number of contacts that is missing, not finite, negative or not whole": ~(
+                    np.isfinite(number) & (number >= 0)
+                )
                 | (number != np.floor(number)),
                 "a time that is missing, negative or not finite": ~(np.isfinite(exposure) & (exposure >= 0)),
             },

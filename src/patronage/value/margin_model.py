@@ -82,7 +82,9 @@ class Amounts:
         some = number > 0
         refuse_rows(
             {
-                "a number of amounts that is missing, negative or not whole": ~(number >= 0)
+                "a number of amounts that is missing, not finite, negative or not whole": ~(
+                    np.isfinite(number) & (number >= 0)
+                )
                 | (number != np.floor(number)),
                 "a mean that is missing or not finite": some & ~np.isfinite(mean),
                 "a scatter that is missing or negative": some & ~(np.isfinite(scatter) & (scatter >= 0)),

@@ -296,3 +296,8 @@ def test_bad_cohorts_are_counted():
 def test_a_cohort_takes_no_weights():
     with pytest.raises(InputError, match="takes no weights"):
         ShiftedBetaGeometric().fit(cohort(REGULAR), weights=np.ones(8))
+
+
+def test_survivors_as_text_are_refused():
+    with pytest.raises(InputError, match="survivors must hold numbers"):
+        ShiftedBetaGeometric().fit(pd.DataFrame({"period": [0, 1], "survivors": ["many", "few"]}))

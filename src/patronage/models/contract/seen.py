@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from patronage.errors import InputError
 from patronage.models.base import checked_weights, required_columns
 from patronage.runtime.contract.tenures import Tenures, checked_tenures
-from patronage.runtime.histories import FloatArray, IndexArray, refuse_rows
+from patronage.runtime.histories import FloatArray, IndexArray, as_numbers, refuse_rows
 
 COHORT_COLUMNS = ("period", "survivors")
 TENURE_COLUMNS = ("tenure", "churned")
@@ -98,7 +98,8 @@ def cohorts_of(frame: Any, covariates: Sequence[str] = ()) -> Cohorts:
         With everything that is wrong: periods of a cohort that are not 0, 1, 2, ... in order, survivors that are
         missing, negative or grow, or a covariate that is not the same in all rows of a cohort.
     """
-    period, survivors = (np.asarray(one, dtype=np.float64) for one in required_columns(frame, COHORT_COLUMNS))
+    given = zip(COHORT_COLUMNS, required_columns(frame, COHORT_COLUMNS), strict=True)
+    period, survivors = (as_numbers(name, column) for name, column in given)
     if period.ndim != 1 or period.shape != survivors.shape or not len(period):
         message = (
             f"period and survivors must be columns of one length, 1 and above; got {period.shape}, {survivors.shape}."

@@ -34,7 +34,7 @@ from patronage.models.covariates import Slots
 from patronage.models.purchase.model import PurchaseModel, parameter_names
 from patronage.models.rows import Parameters, Rows, log_mixture
 from patronage.runtime.gamma_ratio import digamma_rise, log_rising, trigamma_rise
-from patronage.runtime.histories import FloatArray, Histories, IndexArray, refuse_rows
+from patronage.runtime.histories import FloatArray, Histories, IndexArray, as_numbers, refuse_rows
 from patronage.runtime.purchase.bg_bb import BetaGeoBetaBinomialParams
 
 TERMS_AT_ONCE = 1 << 16
@@ -96,7 +96,7 @@ def checked_period_histories(frame: Any) -> Histories:
         recency > n_periods, or a last purchase without a purchase; all reasons at once.
     """
     names = BetaGeoBetaBinomial.columns
-    columns = [np.asarray(column, dtype=np.float64) for column in required_columns(frame, names)]
+    columns = [as_numbers(name, column) for name, column in zip(names, required_columns(frame, names), strict=True)]
     x, t_x, n = columns
     if any(column.ndim != 1 or column.shape != x.shape for column in columns):
         shapes = ", ".join(str(column.shape) for column in columns)

@@ -353,14 +353,18 @@ class PurchaseModel(PredictingModel):
 
     def _newcomers(self, horizon: ArrayLike, frame: Any) -> tuple[PurchaseParams, FloatArray]:
         """Parameters and horizons of new customers."""
-        horizons = np.atleast_1d(np.asarray(horizon, dtype=np.float64))
+        horizons = self.params_class.checked_horizons(horizon)
         if self._design is None:
             return self.to_params(), horizons
         if frame is None:
             columns = ", ".join(self._design.columns)
             message = f"This model needs the covariates {columns} of new customers: give them as frame=."
             raise InputError(message)
-        return self.to_params().at_rows(frame), np.broadcast_to(horizons, len(self._design.encode(frame)))
+        n = len(self._design.encode(frame))
+        if len(horizons) not in {1, n}:
+            message = f"horizon must be one number, or one for each of the {n:,} rows of frame; got {len(horizons):,}."
+            raise InputError(message)
+        return self.to_params().at_rows(frame), np.broadcast_to(horizons, n)
 
     def _histories(self, frame: Any) -> Histories:
         return histories_of(frame)

@@ -54,7 +54,7 @@ class PredictingModel(CovariateModel):
     def survival(self, frame: Any, horizons: ArrayLike) -> pd.DataFrame:
         """Probability to be alive at each of several times after the end of observation; one column a time."""
         histories, params = self._histories(frame), self.to_params().at_rows(frame)
-        table = {float(h): params.probability_alive(histories, float(h)) for h in np.atleast_1d(horizons)}
+        table = {float(h): params.probability_alive(histories, h) for h in params.checked_horizons(horizons)}
         return pd.DataFrame(table, index=getattr(frame, "index", None)).rename_axis(columns="horizon")
 
     def probability_active(self, frame: Any, horizon: float) -> pd.Series:
@@ -110,10 +110,11 @@ class PredictingModel(CovariateModel):
         1 - q.
         """
         histories, params = self._histories(frame), self.to_params().at_rows(frame)
-        levels = pd.Index([float(one) for one in np.atleast_1d(q)], dtype=np.float64, name="q")
-        waits = np.empty((len(histories), len(levels)))
-        for column, level in enumerate(levels):
+        asked = np.atleast_1d(np.asarray(q, dtype=object)).tolist()
+        waits = np.empty((len(histories), len(asked)))
+        for column, level in enumerate(asked):
             waits[:, column] = params.next_purchase_quantiles(histories, level)
+        levels = pd.Index(asked, dtype=np.float64, name="q")
         return pd.DataFrame(waits, index=getattr(frame, "index", None), columns=levels)
 
     def expected_lifetime(self, frame: Any, horizon: float) -> pd.Series:
