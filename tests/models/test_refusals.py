@@ -15,6 +15,25 @@ CALLS = {
     "new, horizon below 0": (lambda m: m.expected_purchases_new(-1), "1 of 1 are not, first: -1.0"),
     "new, horizon missing": (lambda m: m.expected_purchases_new([1.0, np.nan]), "1 of 2 are not, first: nan"),
     "new, endless horizon": (lambda m: m.purchase_probabilities_new(3, np.inf), "first: inf"),
+    "new, horizon as text": (lambda m: m.expected_purchases_new("x"), "a number or a flat sequence .* got 'x'"),
+    "new, numbers as text": (lambda m: m.expected_purchases_new(["1", "2"]), "a number or a flat sequence"),
+    "new, no horizon": (lambda m: m.expected_purchases_new(None), "a number or a flat sequence .* got None"),
+    "new, table": (
+        lambda m: m.expected_purchases_new([[1, 2], [3, 4]]),
+        r"flat sequence .* got \[\[1, 2\], \[3, 4\]\]",
+    ),
+    "new, beyond never": (lambda m: m.expected_purchases_new([1, 1e20]), r"0 to 1e\+18; 1 of 2 are not, first: 1e\+20"),
+    "horizon beyond never": (lambda m: m.expected_purchases(FRAME, 1e300), r"0 to 1e\+18; got 1e\+300"),
+    "future beyond never": (lambda m: m.draw(FRAME, 1e20, 2, np.random.default_rng(1)), r"0 to 1e\+18; got 1e\+20"),
+    "array as horizon": (lambda m: m.probability_alive(FRAME, np.array([1.0, 2.0])), "horizon must be a finite time"),
+    "horizons as text": (lambda m: m.survival(FRAME, ["x"]), r"flat sequence .* got \['x'\]"),
+    "quantile as text": (lambda m: m.next_purchase_quantiles(FRAME, "x"), "q must lie between 0 and 1.* got 'x'"),
+    "table of quantiles": (lambda m: m.next_purchase_quantiles(FRAME, [[0.1], [0.2]]), r"q must lie .* got \[0.1\]"),
+    "rate without an end": (
+        lambda m: m.discounted_expected_purchases(FRAME, 1e-308),
+        "above 0, 4.5e-17 or more, .* got 1e-308",
+    ),
+    "rate beyond never": (lambda m: m.discounted_expected_purchases(FRAME, 1e300, 3.0), r"0 to 1e\+18; got 1e\+300"),
     "horizon as text": (lambda m: m.expected_purchases(FRAME, "a"), "horizon must be a finite time"),
     "n_max below 0": (lambda m: m.purchase_probabilities(FRAME, -1, 3.0), "n_max must be a whole number"),
     "n_max beyond memory": (
@@ -35,6 +54,13 @@ def test_questions_without_meaning(kind, case):
     ask, said = CALLS[case]
     with pytest.raises(InputError, match=said):
         ask(kind().fit(FRAME))
+
+
+def test_horizons_of_another_number_of_newcomers():
+    frame = FRAME.assign(age=np.arange(len(FRAME)) % 50)
+    model = BetaGeoNBD(purchase_covariates=["age"]).fit(frame)
+    with pytest.raises(InputError, match="one for each of the 3 rows of frame; got 2"):
+        model.expected_purchases_new([1.0, 2.0], frame.head(3))
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,32 @@ def test_random_corners_stay_accurate():
                 assert params.log_odds_of_death(one)[0] == pytest.approx(float(mp.log(odds)), rel=1e-8, abs=1e-10)
 
 
+@pytest.mark.parametrize("gamma", [0.66, 0.05, 1.0, 2.5])
+def test_long_horizons_and_small_rates_keep_their_digits(gamma):
+    params, one = BetaGeoBetaBinomialParams(0.4, 0.75, gamma, 2.78), histories((4, 6, 6))
+    alive, mean = params.probability_alive(one)[0], (params.alpha + 4) / (params.alpha + params.beta + 6)
+    with mp.workdps(60):
+        exact_gamma, later = mp.mpf(params.gamma), mp.mpf(params.delta) + 6
+        for horizon in (1e3, 1e6, 1e9, 1e12, 2.0**53):
+            exact = alive * float(exact_lived(exact_gamma, later, mp.mpf(horizon)))
+            assert params.expected_lifetime(one, horizon)[0] == pytest.approx(exact, rel=3e-12), horizon
+        for rate in (1e-3, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14):
+            v = mp.exp(-mp.mpf(rate))
+            forever = v * later / (exact_gamma + later) * mp.hyp2f1(1, later + 1, exact_gamma + later + 1, v)
+            exact = alive * mean * float(forever)
+            assert params.discounted_purchases(one, rate)[0] == pytest.approx(exact, rel=3e-12), rate
+
+
+def test_the_chance_ever_to_buy_again():
+    """For those who hardly ever buy or leave the sum over all periods, a hypergeometric function, is long."""
+    a, b, gamma, delta = 0.3, 40.0, 0.9, 70.0
+    params = BetaGeoBetaBinomialParams(a, b, gamma, delta)
+    with mp.workdps(40):
+        first = mp.mpf(delta) / (mp.mpf(gamma) + delta) * a / (mp.mpf(a) + b)
+        exact = first * mp.hyp3f2(1, mp.mpf(delta) + 1, b, mp.mpf(gamma) + delta + 1, mp.mpf(a) + b + 1, 1)
+    assert params.probability_active(histories((0, 0, 0)), 2.0**53)[0] == pytest.approx(float(exact), rel=3e-12)
+
+
 @pytest.mark.parametrize("m", [0, 1, 4, 30, 400])
 def test_distributions_in_random_corners(m):
     with mp.workdps(60):
@@ -238,7 +264,7 @@ def test_parameters_by_row():
         assert quantity(by_row, table) == pytest.approx(alone, rel=1e-13)
 
 
-@pytest.mark.parametrize("horizon", [1.5, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("horizon", [1.5, -1.0, np.nan, np.inf, 1e24, 2.0**53 + 2, 10**400, None, "x", [1, 2]])
 def test_horizons_are_whole_periods(horizon):
     one = histories((2, 4, 6))
     for quantity in (
@@ -247,17 +273,27 @@ def test_horizons_are_whole_periods(horizon):
         PAPER.expected_purchases,
         PAPER.expected_lifetime,
     ):
-        with pytest.raises(InputError, match="horizon"):
+        with pytest.raises(
+            InputError, match="horizon must be a whole number of periods, 0 to 9,007,199,254,740,992; got"
+        ):
             quantity(one, horizon)
-    with pytest.raises(InputError, match="horizon"):
-        PAPER.discounted_purchases(one, 0.1, horizon)
+    with pytest.raises(InputError, match="horizon must be a whole number"):
+        PAPER.draw(one, horizon, 3, np.random.default_rng(1))
+    if horizon is not None:
+        with pytest.raises(InputError, match="horizon must be a whole number"):
+            PAPER.discounted_purchases(one, 0.1, horizon)
 
 
 def test_rates_and_quantiles_out_of_range_are_refused():
     one = histories((2, 4, 6))
-    for rate in (-0.1, np.nan, np.inf, 0.0):
-        with pytest.raises(InputError, match="rate"):
+    for rate in (-0.1, np.nan, np.inf, 1e300, "x", None, np.array([0.1, 0.2])):
+        with pytest.raises(InputError, match="rate must be a finite discount rate"):
             PAPER.discounted_purchases(one, rate)
+    for rate in (0.0, 1e-22, 1e-308):
+        with pytest.raises(InputError, match=f"rate must be above 0, 5e-15 or more, .* got {rate}"):
+            PAPER.discounted_purchases(one, rate)
+        assert PAPER.discounted_purchases(one, rate, 9)[0] == pytest.approx(PAPER.expected_purchases(one, 9)[0])
+    assert np.isfinite(PAPER.discounted_purchases(one, 5e-15)).all()
     with pytest.raises(InputError, match="q must lie"):
         PAPER.next_purchase_quantiles(one, 1.0)
 

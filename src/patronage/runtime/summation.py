@@ -33,6 +33,9 @@ NEGLIGIBLE = 1e-17
 
 ROWS_AT_ONCE = 4096
 
+MOST_PERIODS = 2.0**53
+"""Number of periods up to which every whole number can be told from the next."""
+
 
 def smooth_sum(
     log_term: Callable[[FloatArray, IndexArray], FloatArray],
@@ -51,7 +54,7 @@ def smooth_sum(
         changes by a few units, and it is at most a few times the distance to where the term has no value. See
         `reach_of_powers`.
     count : ndarray, shape (n,)
-        Number of terms, whole, 0 and above.
+        Number of terms, whole, 0 to `MOST_PERIODS`, or infinite if the terms become negligible before.
 
     Returns
     -------

@@ -236,11 +236,31 @@ def test_no_customers():
         (lambda p: p.discounted_lifetime(active(1), -0.1), "0 and above; got -0.1"),
         (lambda p: p.discounted_lifetime(active(1), 0.1, next_payment_in=2), "0 to 1 periods"),
         (lambda p: p.discounted_lifetime_new(0.1, payment="middle"), "start or end"),
+        (lambda p: p.survival("x"), "got 'x'"),
+        (lambda p: p.survival([1, None]), r"got \[1, None\]"),
+        (lambda p: p.expected_lifetime(active(1), "x"), "got 'x'"),
+        (lambda p: p.expected_lifetime(active(1), 1e24), "at most 9,007,199,254,740,992; got 1e\\+24"),
+        (lambda p: p.draw(active(1), 1e24, 2, np.random.default_rng(1)), "at most 9,007,199,254,740,992"),
+        (lambda p: p.discounted_lifetime(active(1), "x"), "finite rate per period, 0 and above; got 'x'"),
+        (lambda p: p.discounted_lifetime(active(1), 1e-22), "above 0, 5e-15 or more, .* got 1e-22"),
+        (lambda p: p.discounted_lifetime_new(1e-22), "above 0, 5e-15 or more"),
+        (lambda p: p.discounted_lifetime(active(1), 0.1, next_payment_in="x"), "0 to 1 periods; got 'x'"),
     ],
 )
-def test_what_is_refused(ask, words):
+@pytest.mark.parametrize("params", [ShiftedBetaGeometricParams(0.7, 1.2), BetaDiscreteWeibullParams(0.7, 1.2, 0.8)])
+def test_what_is_refused(params, ask, words):
     with pytest.raises(InputError, match=words):
-        ask(ShiftedBetaGeometricParams(0.7, 1.2))
+        ask(params)
+
+
+def test_the_longest_horizon_and_the_least_rate_have_an_answer():
+    params = ShiftedBetaGeometricParams(0.7, 1.2)
+    longest = params.expected_lifetime(active(3), 2.0**53)[0]
+    with mpmath.workdps(DIGITS):
+        a, b, h = mpmath.mpf(params.alpha), mpmath.mpf(params.beta) + 3, mpmath.mpf(2.0**53)
+        ratio = mpmath.gammaprod([b + h + 1, a + b], [a + b + h, b + 1])
+        assert close(longest, b / (1 - a) * (ratio - 1))
+    assert 0 < params.discounted_lifetime(active(3), 5e-15)[0] < longest
 
 
 def test_bad_tenures_are_counted():

@@ -21,6 +21,8 @@ References
 """
 
 import dataclasses
+import numbers
+import reprlib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -30,6 +32,8 @@ from numpy.typing import ArrayLike
 from ...errors import InputError
 from ..distinct import distinct
 from ..histories import FloatArray, IndexArray
+from ..purchase.model import MOST_DISCOUNTED, real_numbers
+from ..summation import MOST_PERIODS
 from .gamma_differences import log_beta_drop
 from .renewal_sums import Remaining, aged, renewal_sum
 from .tenures import Tenures
@@ -139,16 +143,16 @@ class ContractParams(ABC):
         Parameters
         ----------
         discount_rate : float
-            d, per period, effective, above 0 (0 with a horizon): 1 due in a period is worth 1 / (1 + d) today. For a
-            yearly rate r and m periods a year it is :math:`(1 + r)^{1/m} - 1`.
+            d, per period, effective, 5e-15 and above (0 with a horizon): 1 due in a period is worth 1 / (1 + d) today.
+            For a yearly rate r and m periods a year it is :math:`(1 + r)^{1/m} - 1`.
         horizon : int, optional
             H, number of renewals that count; all of the future if there is none.
         next_payment_in : float
             w, periods until the next renewal, 0 to 1: 0 right before it, 1 right after the last one.
         """
         rate = np.log1p(_checked_rate(discount_rate, horizon))
-        if not 0 <= next_payment_in <= 1:
-            message = f"next_payment_in must be 0 to 1 periods; got {next_payment_in}."
+        if not isinstance(next_payment_in, numbers.Real) or not 0 <= next_payment_in <= 1:
+            message = f"next_payment_in must be 0 to 1 periods; got {next_payment_in!r}."
             raise InputError(message)
         early = float(np.exp(rate * (1 - next_payment_in)))
         return early * self._summed(tenures, rate, horizon)
@@ -253,19 +257,26 @@ class ContractParams(ABC):
 
 
 def _checked_periods(periods: ArrayLike, least: int = 0) -> FloatArray:
-    t = np.asarray(periods, dtype=np.float64)
-    if not (np.isfinite(t).all() and (t >= least).all() and (t == np.floor(t)).all()):
-        message = f"Periods and horizons are whole numbers of renewals, {least} and above; got {periods!r}."
+    t = real_numbers(periods)
+    if t is None or not ((t >= least) & (t <= MOST_PERIODS) & (t == np.floor(t))).all():
+        message = (
+            f"Periods and horizons are whole numbers of renewals, {least} and above, at most {MOST_PERIODS:,.0f}; got "
+            f"{reprlib.repr(periods)}."
+        )
         raise InputError(message)
     return t
 
 
 def _checked_rate(discount_rate: float, horizon: float | None) -> float:
-    if not 0 <= discount_rate < np.inf:
-        message = f"discount_rate must be a finite rate per period, 0 and above; got {discount_rate}."
+    if not isinstance(discount_rate, numbers.Real) or not 0 <= discount_rate < np.inf:
+        message = f"discount_rate must be a finite rate per period, 0 and above; got {discount_rate!r}."
         raise InputError(message)
-    if discount_rate == 0 and horizon is None:
-        message = "Without a horizon the discount rate must be above 0: the sum need not be finite."
+    least = MOST_DISCOUNTED / MOST_PERIODS
+    if horizon is None and discount_rate < least:
+        message = (
+            f"Without a horizon the discount rate must be above 0, {least:.2g} or more, so that nothing counts beyond "
+            f"{MOST_PERIODS:g} renewals; got {discount_rate!r}. Give a horizon or a larger rate."
+        )
         raise InputError(message)
     return float(discount_rate)
 

@@ -25,16 +25,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import special
 
-from ...errors import InputError
 from ..distinct import distinct
-from ..gamma_ratio import log_rising
+from ..gamma_ratio import log_beta_ratio, log_rising
 from ..histories import FloatArray, Histories, IndexArray
 from ..summation import reach_of_powers, smooth_sum
 from .bg_nbd import draw_geometric
-from .model import MOST_DISCOUNTED, Living, Moments, PurchaseParams
+from .model import Living, Moments, PurchaseParams
 
 NEVER = 2.0**50
 """Number of periods after which a next purchase counts as never; whole numbers below it are exact."""
@@ -73,13 +71,13 @@ class BetaGeoBetaBinomialParams(PurchaseParams):
         """
         first, inverse = distinct(histories.frequency, histories.recency, histories.T, *self.arrays().values())
         some, one = histories.take(first), self.at(first)
-        x, n = some.frequency, some.T
         deaths = _Deaths.of(one, some)
         # The term of i = t_x; the sum is relative to it.
-        log_first = log_rising(one.beta + (n - x), deaths.buys) - log_rising(deaths.missed, deaths.buys)
-        log_first += log_rising(one.delta + n, deaths.leaves) - log_rising(deaths.lived, deaths.leaves + 1)
+        log_first = np.log(deaths.leaves / (deaths.leaves + deaths.lived))
+        log_first -= log_beta_ratio(deaths.buys, deaths.missed, deaths.count)
+        log_first -= log_beta_ratio(deaths.leaves, deaths.lived, deaths.count)
         with np.errstate(divide="ignore"):
-            log_odds = np.log(deaths.leaves) + log_first + np.log(deaths.sum())
+            log_odds = log_first + np.log(deaths.sum())
         return log_odds[inverse]
 
     def living(self, histories: Histories) -> "BetaBernoulliLiving":
@@ -104,43 +102,6 @@ class BetaGeoBetaBinomialParams(PurchaseParams):
         return Moments(
             mean(buys, opportunities, 1), mean(buys, opportunities, 2), mean(leaves, starts, 1), mean(leaves, starts, 2)
         )
-
-    def discounted_purchases(self, histories: Histories, rate: float, horizon: float | None = None) -> FloatArray:
-        r"""Expected purchases, each weighted by what money at its time is worth today.
-
-        .. math:: P(\text{alive})\, \frac{\alpha+x}{\alpha+\beta+n} \sum_{k=1}^{H} S(k)\, e^{-\rho k}
-
-        A purchase in the k-th period to come, n + k, is weighted by :math:`e^{-\rho k}`. Without a horizon these are
-        the discounted expected residual transactions of [1]_ with a discount rate per period of :math:`e^{\rho} - 1`.
-
-        Parameters
-        ----------
-        rate : float
-            ρ, continuous, per period, 0 and above.
-        horizon : float, optional
-            H, whole periods; all the future if there is none, which needs a rate above 0.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-        """
-        if not 0 <= rate < np.inf:
-            message = f"rate must be a finite discount rate per period, 0 and above; got {rate}."
-            raise InputError(message)
-        if rate == 0 and horizon is None:
-            message = "Without a horizon the discount rate must be above 0: the sum need not be finite."
-            raise InputError(message)
-        end = np.ceil(MOST_DISCOUNTED / rate) if rate > 0 else np.inf
-        if horizon is not None:
-            end = min(end, float(whole_periods(horizon)))
-        return self._alive(histories) * self._if_alive(
-            histories, lambda living, h: living.discounted_purchases(rate, h), float(end)
-        )
-
-    def expected_lifetime(self, histories: Histories, horizon: float) -> FloatArray:
-        """Expected number of periods for which the customer is still alive, up to the horizon at most, shape (n,)."""
-        end = float(whole_periods(horizon))
-        return self._alive(histories) * self._if_alive(histories, lambda living, h: living.lived(h), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +141,14 @@ class BetaBernoulliLiving(Living):
         return self.buys() * self.lived(horizon)
 
     def discounted_purchases(self, discount: float, horizon: FloatArray) -> FloatArray:
-        """Mean of p, times the expected discounted number of periods lived."""
+        r"""Mean of p, times the expected discounted number of periods lived.
+
+        .. math:: \frac{a}{a+b} \sum_{k=1}^{h} S(k)\, e^{-\rho k}
+
+        A purchase in the k-th period to come is weighted by :math:`e^{-\rho k}`. In all the future these are, times
+        P(alive), the discounted expected residual transactions of [1]_ with a discount rate per period of
+        :math:`e^{\rho} - 1`.
+        """
         return self.buys() * self.lived(horizon, discount)
 
     def survival(self, horizon: FloatArray) -> FloatArray:
@@ -195,7 +163,7 @@ class BetaBernoulliLiving(Living):
 
         def log_term(k: FloatArray, rows: IndexArray) -> FloatArray:
             a, b = self.a[rows, None], self.b[rows, None]
-            return self._log_survival(k + 1, rows) + np.log(a) + log_rising(b, k) - log_rising(a + b, k + 1)
+            return self._log_survival(k + 1, rows) + np.log(a / (a + b)) + log_beta_ratio(a + 1, b, k)
 
         def reach(k: FloatArray, rows: IndexArray) -> FloatArray:
             a, b, gamma, delta = self.a[rows], self.b[rows], self.gamma[rows], self.delta[rows]
@@ -249,25 +217,24 @@ class BetaBernoulliLiving(Living):
         )
 
     def _whole(self, horizon: FloatArray) -> FloatArray:
-        return np.broadcast_to(whole_periods(horizon), self.a.shape)
+        return np.broadcast_to(BetaGeoBetaBinomialParams.checked_horizons(horizon), self.a.shape)
 
     def _log_survival(self, k: FloatArray, rows: IndexArray) -> FloatArray:
         """Logarithm of S(k), for k of shape (m, nodes)."""
-        gamma, delta = self.gamma[rows, None], self.delta[rows, None]
-        return log_rising(delta, k) - log_rising(gamma + delta, k)
+        return log_beta_ratio(self.gamma[rows, None], self.delta[rows, None], k)
 
     def _log_bought(self, m: int, missed: FloatArray, rows: IndexArray) -> FloatArray:
         """Log probability of m purchases where so many of the periods lived are without one."""
         a, b = self.a[rows, None], self.b[rows, None]
         ways = log_rising(missed + 1, m) - special.gammaln(m + 1)
-        return ways + log_rising(a, m) + log_rising(b, missed) - log_rising(a + b, m + missed)  # type: ignore[no-any-return]
+        return ways + log_beta_ratio(b, a, np.asarray(float(m))) + log_beta_ratio(a + m, b, missed)  # type: ignore[no-any-return]
 
     def _dies_after(self, m: int, count: FloatArray) -> FloatArray:
         """Probability of m purchases and death at the start of one of `count` periods, the m-th from now the first."""
 
         def log_term(missed: FloatArray, rows: IndexArray) -> FloatArray:
             gamma, delta, lived = self.gamma[rows, None], self.delta[rows, None], m + missed
-            dies = np.log(gamma) + log_rising(delta, lived) - log_rising(gamma + delta, lived + 1)
+            dies = np.log(gamma / (gamma + delta)) + log_beta_ratio(gamma + 1, delta, lived)
             return self._log_bought(m, missed, rows) + dies
 
         def reach(missed: FloatArray, rows: IndexArray) -> FloatArray:
@@ -303,31 +270,10 @@ class _Deaths:
         def log_term(i: FloatArray, rows: IndexArray) -> FloatArray:
             missed, lived = self.missed[rows, None], self.lived[rows, None]
             buys, leaves = self.buys[rows, None], self.leaves[rows, None]
-            # B(buys, missed + i) / B(buys, missed), and the like.
-            value = log_rising(missed, i) - log_rising(buys + missed, i)
-            value += log_rising(lived, i) - log_rising(leaves + 1 + lived, i)
+            value = log_beta_ratio(buys, missed, i) + log_beta_ratio(leaves + 1, lived, i)
             return value if log_factor is None else value + log_factor(i, rows)
 
         def reach(i: FloatArray, rows: IndexArray) -> FloatArray:
             return reach_of_powers((self.buys[rows], self.missed[rows] + i), (self.leaves[rows], self.lived[rows] + i))
 
         return smooth_sum(log_term, reach, self.count)
-
-
-def whole_periods(horizon: ArrayLike) -> FloatArray:
-    """Check that horizons are whole numbers of periods.
-
-    Raises
-    ------
-    InputError
-        If one is not.
-    """
-    periods = np.asarray(horizon, dtype=np.float64)
-    wrong = ~((periods >= 0) & (periods == np.floor(periods)) & np.isfinite(periods))
-    if wrong.any():
-        message = (
-            f"BG/BB counts whole periods: a horizon must be a whole number of them, 0 and above; got "
-            f"{periods[wrong].flat[0]:g}."
-        )
-        raise InputError(message)
-    return periods

@@ -12,17 +12,19 @@ customers differ by covariates.
 
 import dataclasses
 import numbers
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from ...errors import InputError
 from ..distinct import distinct, representatives
 from ..histories import FloatArray, Histories, IndexArray
+from ..summation import MOST_PERIODS
 
 MOST_DISCOUNTED = 45.0
 """Rate times horizon beyond which what comes is worth less than rounding."""
@@ -31,7 +33,7 @@ MOST_PROBABILITIES = 10**9
 """Cells of the largest table of probabilities, which takes 8 GB."""
 
 NEVER = 1e18
-"""Time after which a next purchase counts as never, in any unit."""
+"""Time that counts as never, in any unit: no horizon lies beyond, and no rate above it."""
 
 
 class Living(ABC):
@@ -154,6 +156,84 @@ class PurchaseParams(ABC):
     def moments_if_dead(self, histories: Histories) -> Moments:
         """Moments of rate and dropout given that the customer has left; NaN where that is impossible."""
 
+    @classmethod
+    def checked_horizon(cls, horizon: Any) -> float:
+        """Return one horizon, or refuse what is none.
+
+        Raises
+        ------
+        InputError
+            If it is no number, or not 0 to `NEVER`; where time is counted in whole periods, if it is not whole or lies
+            beyond `MOST_PERIODS`.
+        """
+        number = real_numbers(horizon) if isinstance(horizon, numbers.Real) else None
+        if number is None or not cls._are_horizons(number):
+            message = f"horizon must be {cls._horizons_in_words()}; got {horizon!r}."
+            raise InputError(message)
+        return float(number)
+
+    @classmethod
+    def checked_horizons(cls, given: ArrayLike) -> FloatArray:
+        """Return a number or a flat sequence of them as horizons, shape (m,), or refuse them; see `checked_horizon`."""
+        array = real_numbers(given)
+        if array is None or array.ndim > 1:
+            message = (
+                f"horizon must be a number or a flat sequence of numbers, each {cls._horizons_in_words()}; got "
+                f"{reprlib.repr(given)}."
+            )
+            raise InputError(message)
+        horizons = np.atleast_1d(array)
+        wrong = ~cls._are_horizons(horizons)
+        if wrong.any():
+            message = (
+                f"Each horizon must be {cls._horizons_in_words()}; {wrong.sum()} of {len(horizons)} are not, first: "
+                f"{horizons[wrong][0]}."
+            )
+            raise InputError(message)
+        return horizons
+
+    @classmethod
+    def discounted_until(cls, rate: float, horizon: Any = None) -> float:
+        """The horizon, or where the discount has made what comes later worth less than rounding.
+
+        Parameters
+        ----------
+        rate : float
+            Continuous, per time unit, 0 and above.
+        horizon : float, optional
+            None for all the future, which needs a rate that makes it worth nothing before the last horizon there is.
+
+        Raises
+        ------
+        InputError
+            If the rate or the horizon is none, or both leave the time without an end.
+        """
+        if not isinstance(rate, numbers.Real) or not 0 <= rate <= NEVER:
+            message = f"rate must be a finite discount rate per time unit, 0 to {NEVER:g}; got {rate!r}."
+            raise InputError(message)
+        last = MOST_PERIODS if cls.discrete else NEVER
+        if horizon is None and rate < MOST_DISCOUNTED / last:
+            message = (
+                f"Without a horizon the discount rate must be above 0, {MOST_DISCOUNTED / last:.2g} or more, so that "
+                f"nothing counts beyond {last:g}; got {rate!r}. Give a horizon or a larger rate."
+            )
+            raise InputError(message)
+        end = MOST_DISCOUNTED / float(rate) if rate > 0 else np.inf
+        if cls.discrete:
+            end = np.ceil(end)
+        return float(end if horizon is None else min(end, cls.checked_horizon(horizon)))
+
+    @classmethod
+    def _are_horizons(cls, times: FloatArray) -> NDArray[np.bool_]:
+        within: NDArray[np.bool_] = (times >= 0) & (times <= (MOST_PERIODS if cls.discrete else NEVER))
+        return within & (times == np.floor(times)) if cls.discrete else within
+
+    @classmethod
+    def _horizons_in_words(cls) -> str:
+        if cls.discrete:
+            return f"a whole number of periods, 0 to {MOST_PERIODS:,.0f}"
+        return f"a finite time, 0 to {NEVER:g}"
+
     def at_rows(self, frame: Any) -> "PurchaseParams":  # noqa: ARG002
         """Parameters of the customers in the rows of a frame: the same for all, where there are no covariates."""
         return self
@@ -185,14 +265,14 @@ class PurchaseParams(ABC):
         ndarray of float64, shape (n,)
             Between 0 and 1.
         """
-        now = self._alive(histories)
-        if horizon == 0:
+        end, now = self.checked_horizon(horizon), self._alive(histories)
+        if end == 0:
             return now
-        return now * self._if_alive(histories, lambda living, h: living.survival(h), _checked_horizon(horizon))
+        return now * self._if_alive(histories, lambda living, h: living.survival(h), end)
 
     def probability_active(self, histories: Histories, horizon: float) -> FloatArray:
         """Probability of at least one purchase within the horizon, shape (n,)."""
-        some = self._if_alive(histories, lambda living, h: living.probability_active(h), _checked_horizon(horizon))
+        some = self._if_alive(histories, lambda living, h: living.probability_active(h), self.checked_horizon(horizon))
         return self._alive(histories) * some
 
     def expected_purchases(self, histories: Histories, horizon: float) -> FloatArray:
@@ -203,7 +283,7 @@ class PurchaseParams(ABC):
 
     def expected_purchases_if_alive(self, histories: Histories, horizon: float) -> FloatArray:
         """Expected number of purchases within the horizon of a customer who is alive, shape (n,)."""
-        return self._if_alive(histories, lambda living, h: living.expected_purchases(h), _checked_horizon(horizon))
+        return self._if_alive(histories, lambda living, h: living.expected_purchases(h), self.checked_horizon(horizon))
 
     def purchase_probabilities(self, histories: Histories, n_max: int, horizon: float) -> FloatArray:
         """Distribution of the number of purchases within the horizon.
@@ -216,14 +296,14 @@ class PurchaseParams(ABC):
         n_max = _checked_count(n_max, len(histories))
         log_odds = self.log_odds_of_death(histories)
         table = special.expit(-log_odds)[:, None] * self._if_alive(
-            histories, lambda living, h: living.purchase_probabilities(n_max, h), _checked_horizon(horizon)
+            histories, lambda living, h: living.purchase_probabilities(n_max, h), self.checked_horizon(horizon)
         )
         table[:, 0] = np.minimum(table[:, 0] + special.expit(log_odds), 1.0)
         return table  # type: ignore[no-any-return]
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatArray:
         """Expected repeat purchases of a customer just acquired within each of m horizons, shape (m,)."""
-        horizon = _checked_horizons(horizon)
+        horizon = self.checked_horizons(horizon)
         new = newcomers(len(horizon))
         return self._alive(new) * self.living(new).expected_purchases(horizon)
 
@@ -234,7 +314,7 @@ class PurchaseParams(ABC):
 
     def purchase_probabilities_new(self, n_max: int, horizon: ArrayLike) -> FloatArray:
         """Distribution of the repeat purchases of a customer just acquired, shape (m, n_max + 1)."""
-        horizon = _checked_horizons(horizon)
+        horizon = self.checked_horizons(horizon)
         n_max = _checked_count(n_max, len(horizon))
         new = newcomers(len(horizon))
         log_odds = self.log_odds_of_death(new)
@@ -269,23 +349,15 @@ class PurchaseParams(ABC):
         rate : float
             δ, continuous, per time unit, 0 and above: money at time u is worth :math:`e^{-\delta u}`.
         horizon : float, optional
-            H; all the future if there is none, which needs a rate above 0.
+            H; all the future if there is none, which needs a rate that ends it, see `discounted_until`.
 
         Returns
         -------
         ndarray of float64, shape (n,)
         """
-        if not isinstance(rate, numbers.Real) or not 0 <= rate < np.inf:
-            message = f"rate must be a finite discount rate per time unit, 0 and above; got {rate!r}."
-            raise InputError(message)
+        end = self.discounted_until(rate, horizon)
         if rate == 0:
-            if horizon is None:
-                message = "Without a horizon the discount rate must be above 0: the sum need not be finite."
-                raise InputError(message)
-            return self.expected_purchases(histories, horizon)
-        end = MOST_DISCOUNTED / rate
-        if horizon is not None:
-            end = min(end, _checked_horizon(horizon))
+            return self.expected_purchases(histories, end)
         if end == 0:
             return np.zeros(len(histories))
 
@@ -296,9 +368,10 @@ class PurchaseParams(ABC):
 
     def expected_lifetime(self, histories: Histories, horizon: float) -> FloatArray:
         """Expected time for which the customer is still alive, counted up to the horizon at most, shape (n,)."""
-        if _checked_horizon(horizon) == 0:
+        end = self.checked_horizon(horizon)
+        if end == 0:
             return np.zeros(len(histories))
-        return self._alive(histories) * self._if_alive(histories, lambda living, h: living.lived(h), horizon)
+        return self._alive(histories) * self._if_alive(histories, lambda living, h: living.lived(h), end)
 
     def next_purchase_quantiles(self, histories: Histories, q: float) -> FloatArray:
         """Time by which the next purchase has happened with probability q.
@@ -309,8 +382,8 @@ class PurchaseParams(ABC):
             In the model's time unit, from the end of observation; infinite where the customer may never buy again with
             a probability above 1 - q.
         """
-        if not 0 < q < 1:
-            message = f"q must lie between 0 and 1, both excluded; got {q}."
+        if not isinstance(q, numbers.Real) or not 0 < q < 1:
+            message = f"q must lie between 0 and 1, both excluded; got {q!r}."
             raise InputError(message)
         columns = (histories.frequency, histories.recency, histories.T)
         first, inverse = distinct(*columns, *self.arrays().values())
@@ -331,7 +404,7 @@ class PurchaseParams(ABC):
         ndarray of float64, shape (size, n)
             Each row is one future of all customers.
         """
-        horizons = np.full(len(histories), _checked_horizon(horizon))
+        horizons = np.full(len(histories), self.checked_horizon(horizon))
         alive, living = self._alive(histories), self.living(histories)
         futures = np.empty((size, len(histories)))
         for future in futures:
@@ -373,23 +446,15 @@ def newcomers(n: int) -> Histories:
     return Histories(none, none, none)
 
 
-def _checked_horizon(horizon: float) -> float:
-    if not isinstance(horizon, numbers.Real) or not 0 <= horizon < np.inf:
-        message = f"horizon must be a finite time, 0 and above; got {horizon!r}."
-        raise InputError(message)
-    return float(horizon)
-
-
-def _checked_horizons(given: ArrayLike) -> FloatArray:
-    horizons = np.asarray(given, dtype=np.float64)
-    wrong = ~((horizons >= 0) & (horizons < np.inf))
-    if wrong.any():
-        message = (
-            f"horizons must be finite times, 0 and above; {wrong.sum()} of {len(horizons)} are not, first: "
-            f"{horizons[wrong][0]}."
-        )
-        raise InputError(message)
-    return horizons
+def real_numbers(given: Any) -> FloatArray | None:
+    """An array of what is a real number or a sequence of such; nothing if it holds anything else, such as text."""
+    try:
+        array = np.asarray(given)
+        if array.dtype == object and not all(isinstance(one, numbers.Real) for one in array.flat):
+            return None
+        return array.astype(np.float64) if array.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _checked_count(n_max: int, n: int) -> int:
