@@ -143,3 +143,12 @@ def test_one_column_for_every_quantile_asked_for():
     assert list(waits.columns) == [0.4, 0.1, 0.4]
     assert (waits.iloc[:, 0] == waits.iloc[:, 2]).all()
     assert waits.iloc[:, 1].equals(model.next_purchase_quantiles(FRAME.head(4), 0.1)[0.1])
+
+
+@pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
+@pytest.mark.parametrize("rate", [np.uint8(4), np.float16(4), np.longdouble(4), 4])
+def test_numbers_of_any_type_are_the_same_rate(kind, rate):
+    model = kind().fit(FRAME)
+    for horizon in (None, 30):
+        expected = model.discounted_expected_purchases(FRAME.head(5), 4.0, horizon)
+        assert model.discounted_expected_purchases(FRAME.head(5), rate, horizon).equals(expected)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from patronage.models import BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD
+from patronage.errors import FitError
+from patronage.models import BetaGeoBetaBinomial, BetaGeoNBD, GammaGamma, ModifiedBetaGeoNBD, ParetoNBD
 
 
 def leave_at_purchases(n, r, alpha, a, b, T, rng):
@@ -60,6 +61,31 @@ def test_small_tables_of_pareto_nbd(seed):
         with np.errstate(all="ignore"):
             highest = max(highest, -minimize(below, start, jac=True, method="L-BFGS-B").fun * n)
     assert model.log_likelihood_ > highest - 1e-3
+
+
+@pytest.mark.parametrize("n", [150, 1000, 20_000])
+def test_whole_periods_where_half_leave_at_once(n):
+    rng = np.random.default_rng(0)
+    buys, leaves = rng.beta(1, 1, n), np.where(rng.random(n) < 0.5, 0.99, 0.02)
+    frequency, recency, here = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
+    for period in range(1, 13):
+        here &= rng.random(n) >= leaves
+        bought = here & (rng.random(n) < buys)
+        frequency += bought
+        recency[bought] = period
+    world = pd.DataFrame({"frequency": frequency, "recency": recency, "n_periods": 12.0})
+    native, peer = BetaGeoBetaBinomial().fit(world), BetaGeoBetaBinomial("lifetimes").fit(world)
+    assert native.log_likelihood_ >= peer.log_likelihood_ - 1e-6 * abs(peer.log_likelihood_)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_two_classes_of_spenders_have_no_finite_mean(seed):
+    """Whatever the seed: a lower maximum, where all spend alike, would look finite."""
+    rng, n = np.random.default_rng(seed), 4000
+    frequency = rng.geometric(0.4, n).astype(float)
+    spend = np.where(rng.random(n) < 0.5, 10, 1000) * rng.gamma(5 * frequency, 0.2) / frequency
+    with pytest.raises(FitError, match=r"no finite mean: q is 0\.(38|39|40)"):
+        GammaGamma().fit(pd.DataFrame({"frequency": frequency, "monetary_value": spend}))
 
 
 def test_a_large_table_with_several_maxima():

@@ -72,12 +72,20 @@ class BetaGeoBetaBinomial(PurchaseModel):
         return rows
 
     def _starts(self, histories: Histories, counts: FloatArray) -> list[FloatArray]:
-        """Purchase probabilities as up to the last purchase, lifetimes of about the time observed."""
+        """Purchase probabilities as up to the last purchase; lifetimes of about the time observed, or mostly none."""
         share = (counts @ histories.frequency) / (counts @ histories.recency)
         p = np.clip(share, 0.02, 0.98)
         stays = max((counts @ histories.T) / counts.sum(), 1.0)
-        guesses = ((2.0, 0.5), (1.0, 1.0), (0.5, 0.3), (5.0, 3.0))
-        return [np.array([c * p, c * (1 - p), gamma, gamma * stays]) for c, gamma in guesses]
+        guesses = (
+            (2.0, 0.5, 0.5 * stays),
+            (2.0, 0.1, 0.1),
+            (1.0, 1.0, stays),
+            (2.0, 0.05, 0.3),
+            (0.5, 0.3, 0.3 * stays),
+            (2.0, 0.3, 0.1),
+            (5.0, 3.0, 3.0 * stays),
+        )
+        return [np.array([c * p, c * (1 - p), gamma, delta]) for c, gamma, delta in guesses]
 
     def _fit_by_lifetimes(self, histories: Histories, counts: FloatArray) -> FloatArray:
         return lifetimes_engine.fit_purchase("BetaGeoBetaBinomFitter", self.parameter_names, histories, counts)

@@ -130,13 +130,13 @@ class GammaGompertzNBD(LifetimeModel):
         limit = np.array([r, alpha, b, s, b * beta])
         try:
             found = super()._estimated(histories, counts, encoded, [limit, *starts])
+            objective = self._objective(histories, counts)
+            if objective.mean(found.values).value >= objective.mean(limit).value:
+                return found
+            return maximise(objective, [limit], found.climbs)
         except FitError as error:
             message = (
                 f"{error} {ParetoNBD.params_class.title}, its limit for hazards that do not grow, has a maximum here "
                 f"(log-likelihood {pareto.log_likelihood:,.1f}): use it."
             )
             raise FitError(message) from error
-        objective = self._objective(histories, counts)
-        if objective.mean(found.values).value >= objective.mean(limit).value:
-            return found
-        return maximise(objective, [limit], found.climbs)

@@ -350,7 +350,7 @@ class GammaGamma(LikelihoodModel):
             names=("p", "q - 1", "v"),
             model=f"{TITLE} with a finite mean",
         )
-        found = maximise(objective, (start - ABOVE_ONE for start in _starts(m, counts)), n_starts=N_STARTS)
+        found = maximise(objective, (start - ABOVE_ONE for start in _starts(m, counts, least_q=1.0)), n_starts=N_STARTS)
         climbs = tuple(_above_one(climb) for climb in found.climbs)
         return replace(found, values=found.values + ABOVE_ONE, climbs=climbs)
 
@@ -425,11 +425,16 @@ def _above_one(climb: Climb) -> Climb:
     return replace(climb, start=climb.start + ABOVE_ONE, end=climb.end + ABOVE_ONE)
 
 
-def _starts(m: FloatArray, counts: FloatArray) -> Iterator[FloatArray]:
-    """Starting values that do not depend on the unit of money: v is set so that the mean p v / (q - 1) fits."""
-    mean = (counts @ m) / counts.sum()
-    for p, q in ((2.0, 3.0), (6.0, 4.0), (1.0, 10.0), (0.5, 1.5), (50.0, 2.0)):
-        yield np.array([p, q, mean * (q - 1) / p])
+def _starts(m: FloatArray, counts: FloatArray, least_q: float = 0.0) -> Iterator[FloatArray]:
+    """Starting values that do not depend on the unit of money, q above the least one that may be.
+
+    v is set so that the mean p v / (q - 1) fits, or, where q is 1 or less, the geometric mean, p v / q or so. The
+    second start is that of customers who differ far more than their own purchases do.
+    """
+    mean, typical = (counts @ m) / counts.sum(), np.exp((counts @ np.log(m)) / counts.sum())
+    for p, q in ((2.0, 3.0), (100.0, 0.5), (6.0, 4.0), (20.0, 0.7), (1.0, 10.0), (0.5, 1.5), (50.0, 2.0)):
+        if q > least_q:
+            yield np.array([p, q, mean * (q - 1) / p if q > 1 else typical * q / p])
 
 
 def _freedom_in_words(constrained: bool) -> str:

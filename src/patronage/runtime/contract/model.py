@@ -154,7 +154,7 @@ class ContractParams(ABC):
         if not isinstance(next_payment_in, numbers.Real) or not 0 <= next_payment_in <= 1:
             message = f"next_payment_in must be 0 to 1 periods; got {next_payment_in!r}."
             raise InputError(message)
-        early = float(np.exp(rate * (1 - next_payment_in)))
+        early = float(np.exp(rate * (1 - float(next_payment_in))))
         return early * self._summed(tenures, rate, horizon)
 
     def discounted_lifetime_new(

@@ -208,7 +208,8 @@ class PurchaseParams(ABC):
         InputError
             If the rate or the horizon is none, or both leave the time without an end.
         """
-        if not isinstance(rate, numbers.Real) or not 0 <= rate <= NEVER:
+        number = real_numbers(rate) if isinstance(rate, numbers.Real) else None
+        if number is None or not 0 <= number <= NEVER:
             message = f"rate must be a finite discount rate per time unit, 0 to {NEVER:g}; got {rate!r}."
             raise InputError(message)
         last = MOST_PERIODS if cls.discrete else NEVER
@@ -356,6 +357,7 @@ class PurchaseParams(ABC):
         ndarray of float64, shape (n,)
         """
         end = self.discounted_until(rate, horizon)
+        rate = float(rate)
         if rate == 0:
             return self.expected_purchases(histories, end)
         if end == 0:
