@@ -80,8 +80,9 @@ STARTS = (
 """r, the mean rate of purchases r / alpha over the observed one, a and b.
 
 The likelihood may have one maximum where many leave at once and the others buy fast (a and b small), and another where
-customers leave slowly or hardly differ. The first three starts lead to every maximum that was found in 1,000 simulated
-worlds of 40 to 4,000 customers; each kind has three starts or more.
+customers leave slowly or hardly differ. Climbs in this order, until three of them agree, missed the highest one in 1 of
+1,075 simulated worlds of 40 to 4,000 customers (BG/NBD and MBG/NBD, 18 starts each); of tables below 100 customers
+with two nearly equal maxima they may still find the other.
 """
 
 
