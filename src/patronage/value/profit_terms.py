@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patronage.errors import ConfigError
-from patronage.runtime.purchase.time_alive import effective_horizon
+from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
 from patronage.value.calendar import checked_rate
 
@@ -61,7 +61,7 @@ class ProfitTerms:
         """The terms in a model's time unit; models that count periods look ahead for whole ones."""
         rate = time_unit.continuous_rate(self.discount_rate_yearly)
         horizon = None if self.horizon_days is None else time_unit.from_days(float(self.horizon_days))
-        end = effective_horizon(rate, horizon)
+        end = PurchaseParams.discounted_until(rate, horizon)
         retention = self.retention_cost_yearly * time_unit.days / DAYS_PER_YEAR
         whole = float(np.ceil(end)) if discrete else end
         return UnitTerms(whole, rate, self.cost_per_purchase, retention, 1 - self.purchases_lost)

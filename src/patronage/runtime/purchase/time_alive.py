@@ -16,44 +16,13 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
 from ..distinct import distinct
 from ..histories import FloatArray, Histories, IndexArray
 from .bg_bb import BetaBernoulliLiving, BetaGeoBetaBinomialParams
 from .bg_nbd import BetaGeoLiving, draw_geometric
 from .lifetime import IndependentLifetime, IndependentLifetimeParams
-from .model import MOST_DISCOUNTED, Living, PurchaseParams
+from .model import Living, PurchaseParams
 from .regular import RegularLiving
-
-
-def effective_horizon(rate: float, horizon: float | None) -> float:
-    """The horizon, or where the discount has made what comes later worth less than rounding.
-
-    Parameters
-    ----------
-    rate : float
-        δ, continuous, per time unit, 0 and above.
-    horizon : float or None
-        None for all the future, which needs a rate above 0.
-
-    Raises
-    ------
-    InputError
-        If the rate or the horizon is none, or both leave the time without an end.
-    """
-    if not 0 <= rate < np.inf:
-        message = f"rate must be a finite discount rate per time unit, 0 and above; got {rate}."
-        raise InputError(message)
-    if horizon is not None and not 0 <= horizon < np.inf:
-        message = f"horizon must be a finite time, 0 and above; got {horizon}."
-        raise InputError(message)
-    if rate == 0:
-        if horizon is None:
-            message = "Without a horizon the discount rate must be above 0: the sum need not be finite."
-            raise InputError(message)
-        return float(horizon)
-    end = MOST_DISCOUNTED / rate
-    return end if horizon is None else min(end, float(horizon))
 
 
 def expected_time_alive(
@@ -77,12 +46,10 @@ def expected_time_alive(
     ndarray of float64, shape (n,)
         In the model's time unit.
     """
-    end = effective_horizon(rate, horizon)
-    if params.discrete:
-        end = np.ceil(end)
+    end = params.discounted_until(rate, horizon)
     if end == 0:
         return np.zeros(len(histories))
-    lived = params._if_alive(histories, lambda living, h: living.lived(h, rate), float(end))
+    lived = params._if_alive(histories, lambda living, h: living.lived(h, float(rate)), end)
     return params.probability_alive(histories) * lived
 
 
