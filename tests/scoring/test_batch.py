@@ -97,9 +97,9 @@ def test_failure_in_the_middle_leaves_what_was_there(cdnow, scorer, tmp_path, ol
         out.write_bytes(older)
     failing = FailsOnTheSecondBatch(scorer.bundle)
     with pytest.raises(BundleError, match="the second batch"):
-        score_ledger(cdnow.tables, failing, AS_OF, "a/1", out, 3000)
-    # Another thread may have begun the next part before the failure was told.
-    assert failing.batches in (2, 3)
+        score_ledger(cdnow.tables, failing, AS_OF, "a/1", out, 1000)
+    # Threads may have begun other parts before the failure was told, but nobody scores all 24.
+    assert 2 <= failing.batches < 12
     assert [path.name for path in tmp_path.rglob("*")] == ([] if older is None else ["scores.parquet"])
     if older is not None:
         assert out.read_bytes() == older
