@@ -115,6 +115,19 @@ def test_the_sum_by_tables_is_that_of_the_rows_where_odds_overflow(chances):
 
 
 @pytest.mark.parametrize("chances", [0, 1])
+@pytest.mark.parametrize("most", [900, 3_000_000])
+def test_rising_factorials_are_those_of_the_rows_however_many_purchases(chances, most):
+    """Of few purchases the factors are multiplied, which is too much for somebody who buys every second."""
+    histories = Histories(np.array([0.0, 3.0, 12.0, most]), np.array([0.0, 9.0, 3.0, 40.0]), np.full(4, 52.0))
+    counts, values = np.array([5.0, 3.0, 2.0, 1.0]), np.array([0.3, 2.0, 0.7, 1.9])
+    rows = beta_geometric_rows(values, histories, chances)
+    found = BetaGeoLikelihood(histories, counts, chances)(values)
+    assert found.value == pytest.approx(rows.value @ counts, rel=1e-13)
+    assert found.gradient == pytest.approx(rows.gradient @ counts, rel=1e-11)
+    assert found.hessian == pytest.approx(rows.hessian @ counts, rel=1e-11)
+
+
+@pytest.mark.parametrize("chances", [0, 1])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_the_sum_in_blocks_is_that_of_the_rows(chances, shuffled):
     """Long runs of one number of purchases, which have blocks of their own, and others between and after them."""

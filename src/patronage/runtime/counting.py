@@ -22,6 +22,9 @@ LEAST_ROOM, MOST_ROOM = 1 << 13, 1 << 22
 """Places that a table of counts has; it has one for each row between these. A larger one takes longer to read and lies
 too far away, a smaller one leaves more to be sorted."""
 
+ROWS_A_TABLE = 1 << 22
+"""Rows beyond which it pays to count on another processor."""
+
 
 def counted_histories(
     frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, ids: Sequence[Any] | None = None
@@ -86,15 +89,15 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
             if not number.max() < LARGEST:
                 return None
             places[rows] = np.minimum(number, room, out=spare)
-            beyond: FloatArray = number[np.greater_equal(number, room, out=usable)]
+            beyond: FloatArray = number.take(np.flatnonzero(np.greater_equal(number, room, out=usable)))
             return beyond
 
     parts = on_all_processors(fill, starts)
     rest = [part for part in parts if part is not None]
     if len(rest) < len(parts):
         return None
-    # The place beyond the table is that of all others together.
-    shares = np.array_split(places, THREADS if len(starts) > 1 else 1)
+    # The place beyond the table is that of all others together. Another table has to be read and added.
+    shares = np.array_split(places, min(THREADS, 1 + len(places) // ROWS_A_TABLE))
     table, *others = on_all_processors(lambda share: np.bincount(share, minlength=room + 1), shares)
     for other in others:
         table += other
@@ -109,24 +112,31 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
 
 def _histories_of(numbers: IndexArray, pairs: float, unit: float) -> Histories | None:
     """Back from numbers, in ascending order, to histories; None if purchases contradict the last day of some."""
-    whole = WholeDays(unit, *(np.empty(len(numbers), dtype=np.intp) for _ in range(3)))
-    frequency, recency, T = (np.empty(len(numbers)) for _ in range(3))
+    # Memory in few and large pieces is handed out several times as fast.
+    whole, (frequency, recency, T) = np.empty((3, len(numbers)), dtype=np.intp), np.empty((3, len(numbers)))
+    scratch = Scratch(columns=4, rows=min(len(numbers), ROWS_AT_ONCE))
 
     def fill(start: int) -> bool:
         rows = slice(start, start + ROWS_AT_ONCE)
-        last = numbers[rows].astype(np.float64)
-        purchases = np.floor(last / pairs)
-        last -= purchases * pairs
-        end = np.floor((np.sqrt(8 * last + 1) - 1) / 2)
-        last -= _pairs_before(end)
-        whole.frequency[rows], whole.recency[rows], whole.T[rows] = purchases, last, end
-        frequency[rows] = purchases
-        np.divide(last, unit, out=recency[rows])
-        np.divide(end, unit, out=T[rows])
-        return bool(((purchases > 0) == (last > 0)).all())
+        with scratch.taken(len(numbers[rows])) as (last, end, purchases, spare):
+            last[:] = numbers[rows]
+            np.floor(np.divide(last, pairs, out=purchases), out=purchases)
+            last -= np.multiply(purchases, pairs, out=spare)
+            # The largest day before which there are no more pairs, by the square root of (day + 1/2)^2.
+            np.multiply(last, 2, out=end)
+            end += 0.25
+            np.sqrt(end, out=end)
+            end -= 0.5
+            np.floor(end, out=end)
+            last -= _pairs_before(end, out=spare)
+            whole[:, rows] = purchases, last, end
+            frequency[rows] = purchases
+            np.divide(last, unit, out=recency[rows])
+            np.divide(end, unit, out=T[rows])
+            return bool(((purchases > 0) == (last > 0)).all())
 
     usable = all(on_all_processors(fill, range(0, len(numbers), ROWS_AT_ONCE)))
-    return Histories(frequency, recency, T, whole) if usable else None
+    return Histories(frequency, recency, T, WholeDays(unit, *whole)) if usable else None
 
 
 def _pairs_before(day: Any, out: FloatArray | None = None) -> Any:
