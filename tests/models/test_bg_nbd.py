@@ -156,7 +156,9 @@ def test_a_fit_does_not_depend_on_threads_or_on_the_order_of_rows(monkeypatch):
     params = BetaGeoParams(0.25, 4.5, 0.8, 2.5)
     frame = simulate_purchases(params, 250_000, 730, 0, "week", np.random.default_rng(4), True)
     one = BetaGeoNBD().fit(frame)
-    assert len(one.fitted_data_[1]) > ROWS_AT_ONCE + 2000  # so the fit starts from samples, and takes several blocks
+    assert (
+        len(one.fitted_data_[1]) > ROWS_AT_ONCE + 2000
+    )  # so the fit starts from merged ones, and takes several blocks
     monkeypatch.setattr("patronage.runtime.blocks.THREADS", 1)
     two = BetaGeoNBD().fit(frame.sample(frac=1, random_state=0))
     assert one.params_ == two.params_

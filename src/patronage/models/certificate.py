@@ -150,7 +150,7 @@ def _starts(estimate: Estimate) -> Check:
     top = max(one.mean_log_likelihood for one in arrived)
     same = sum(same_maximum(one.mean_log_likelihood, top) for one in arrived)
     gap = top - min(one.mean_log_likelihood for one in arrived)
-    where = "" if len(set(sizes)) == 1 else f" on a sample of {sizes[0]:,} distinct histories"
+    where = "" if len(set(sizes)) == 1 else f" of {sizes[0]:,} histories that stand for all"
     if same >= 3:
         return Check("starts", True, gap, f"{same} of {len(first)} starts led to the same maximum{where}.")
     words = (

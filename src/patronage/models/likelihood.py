@@ -90,7 +90,7 @@ class Climb:
     gradient_norm : float
         As in `Estimate`.
     n_histories : int
-        Rows of the problem that was climbed: all distinct histories, or the sample that a large fit starts from.
+        Rows of the problem that was climbed: all distinct histories, or the fewer ones that a large fit starts from.
     at_end : Evaluation
         The objective at the end, by the free parameters.
     """
@@ -167,7 +167,16 @@ class Objective:
         return values if self.positive is None else np.where(self.positive, values, 1.0)
 
 
-def climb(objective: Objective, start: FloatArray, tolerance: float = ARRIVED) -> tuple[Climb, int]:
+class Alike(NamedTuple):
+    """A smaller problem like the one that is climbed, and its evaluation where the climb starts."""
+
+    objective: Objective
+    at_start: Evaluation
+
+
+def climb(
+    objective: Objective, start: FloatArray, tolerance: float = ARRIVED, alike: Alike | None = None
+) -> tuple[Climb, int]:
     r"""Climb from one start by a trust-region Newton method, to wherever it leads.
 
     Each step maximises the quadratic model of the log-likelihood within a ball, exactly, in the eigenvectors of its
@@ -182,6 +191,8 @@ def climb(objective: Objective, start: FloatArray, tolerance: float = ARRIVED) -
         Natural scale.
     tolerance : float
         Largest gradient of the mean, by the free parameters, at which the climb stops.
+    alike : Alike, optional
+        A smaller problem, which tells how the first step misses the maximum by its length.
 
     Returns
     -------
@@ -199,6 +210,8 @@ def climb(objective: Objective, start: FloatArray, tolerance: float = ARRIVED) -
             if np.abs(here.gradient).max() <= tolerance or radius < SMALLEST_RADIUS:
                 break
             step, promised = _step(here, radius)
+            if alike and not iterations and np.linalg.norm(step) < radius:
+                step = _bent(step, here, objective.natural(theta + step), alike)
             there = objective.mean(objective.natural(theta + step))
             iterations += 1
             gained = there.value - here.value if _usable(there) else -np.inf
@@ -265,8 +278,24 @@ def _step(here: Evaluation, radius: float) -> tuple[FloatArray, float]:
     return directions @ part, promised
 
 
+def _bent(step: FloatArray, here: Evaluation, end: FloatArray, alike: Alike) -> FloatArray:
+    """A Newton step, corrected by the gradient that is left at its end in a problem alike.
+
+    The quadratic model of the smaller problem misses its gradient there by the third derivatives and higher ones, which
+    hardly differ from those of the whole.
+    """
+    at_start, at_end = alike.at_start, alike.objective.mean(end)
+    left = at_end.gradient - at_start.gradient - at_start.hessian @ step
+    more = np.linalg.solve(-here.hessian, left)
+    return step + more if np.linalg.norm(more) < 0.5 * np.linalg.norm(step) else step
+
+
 def maximise(
-    objective: Objective, starts: Iterable[FloatArray], climbs: tuple[Climb, ...] = (), n_starts: int = 1
+    objective: Objective,
+    starts: Iterable[FloatArray],
+    climbs: tuple[Climb, ...] = (),
+    n_starts: int = 1,
+    alike: Alike | None = None,
 ) -> Estimate:
     """Climb from several starts and describe the best end.
 
@@ -279,6 +308,8 @@ def maximise(
         Climbs that led to these starts, for the record.
     n_starts : int
         How many climbs have to agree.
+    alike : Alike, optional
+        A smaller problem, evaluated at the first start.
 
     Raises
     ------
@@ -288,7 +319,7 @@ def maximise(
     made: list[tuple[Climb, int]] = []
     converged = 0
     for start in starts:
-        made.append(climb(objective, start))
+        made.append(climb(objective, start, alike=None if made else alike))
         ends = [one.mean_log_likelihood for one, _ in made if one.gradient_norm <= GRADIENT_TOLERANCE]
         converged = sum(same_maximum(end, max(ends)) for end in ends)
         if converged >= n_starts:

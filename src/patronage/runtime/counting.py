@@ -60,8 +60,7 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
     pairs of days. Rows of few purchases, nearly all, are counted in a table of all that may occur; the others are
     sorted. So cases come in one order, whatever that of the rows.
     """
-    starts = range(0, len(x), ROWS_AT_ONCE)
-    longest = max(on_all_processors(lambda start: observed[start : start + ROWS_AT_ONCE].max(), starts))
+    starts, longest = range(0, len(x), ROWS_AT_ONCE), observed.max()
     unit = whole_unit(t_x, observed)
     if not unit or not 0 <= longest < MOST_DAYS / unit:
         return None
@@ -101,13 +100,12 @@ def _counted_days(x: FloatArray, t_x: FloatArray, observed: FloatArray) -> tuple
     table, *others = on_all_processors(lambda share: np.bincount(share, minlength=room + 1), shares)
     for other in others:
         table += other
-    table = table[:room]
     # Places are found several times as fast by a mask, and short whole numbers sorted twice as fast as floats.
-    seen, beyond = np.flatnonzero(table != 0), np.concatenate(rest)
+    seen, beyond = np.flatnonzero(table[:room] != 0), np.concatenate(rest)
     short = np.int32 if beyond.max(initial=0) <= np.iinfo(np.int32).max else np.int64
     rare, times = np.unique(beyond.astype(short), return_counts=True)
     cases = _histories_of(np.concatenate([seen, rare.astype(np.intp)]), pairs, unit)
-    return None if cases is None else (cases, np.concatenate([table[seen], times]).astype(np.float64))
+    return None if cases is None else (cases, np.concatenate([table.take(seen), times]).astype(np.float64))
 
 
 def _histories_of(numbers: IndexArray, pairs: float, unit: float) -> Histories | None:

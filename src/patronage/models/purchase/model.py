@@ -32,15 +32,16 @@ from patronage.models.likelihood import (
 from patronage.models.priors import LogNormalPriors
 from patronage.models.purchase.nbd import nbd_log_likelihood
 from patronage.models.purchase.predictions import PredictingModel
-from patronage.models.purchase.samples import maximise_by_samples
+from patronage.models.purchase.smaller import WORTHWHILE, maximise_by_way_of, smaller_tables
 from patronage.models.rows import Parameters, Rows, SummedLikelihood
 from patronage.models.uncertainty import (
     Outlook,
     outlook_of,
 )
+from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.counting import counted_histories
 from patronage.runtime.distinct import distinct
-from patronage.runtime.histories import FloatArray, Histories, IndexArray
+from patronage.runtime.histories import FloatArray, Histories
 from patronage.runtime.posterior import MOST_SPREAD, ParameterPosterior, certain, laplace_posterior, ridge_posterior
 from patronage.runtime.purchase.model import PurchaseParams
 from patronage.runtime.purchase.with_covariates import CovariateParams
@@ -149,7 +150,7 @@ class PurchaseModel(PredictingModel):
         if not len(histories):
             message = "There are no customers to fit the model to."
             raise FitError(message)
-        if not ((counts > 0) & (histories.frequency > 0)).any():
+        if not histories.frequency.any():
             message = (
                 "No customer has a repeat purchase, so neither the purchase rate nor the dropout can be estimated."
             )
@@ -407,16 +408,23 @@ class PurchaseModel(PredictingModel):
         encoded: FloatArray | None = None,
         starts: list[FloatArray] | None = None,
     ) -> Estimate:
-        """Climb to the maximum, of a large problem by way of samples of it."""
-        objective = self._objective(histories, counts, encoded=encoded)
+        """Climb to the maximum, of a large problem by way of smaller ones."""
         if self.engine == "lifetimes":
-            return estimate_at(objective, self._fit_by_lifetimes(histories, counts))
+            whole = self._objective(histories, counts, encoded)
+            return estimate_at(whole, self._fit_by_lifetimes(histories, counts))
 
-        def part(sample: IndexArray, weights: FloatArray) -> Objective:
-            some_encoded = None if encoded is None else encoded[sample]
-            return self._objective(histories.take(sample), weights, some_encoded, is_sample=True)
+        def all_of_it() -> list[Objective]:
+            return [self._objective(histories, counts, encoded)]
 
-        return maximise_by_samples(objective, part, counts, starts or self._starts(histories, counts))
+        def smaller_ones() -> list[Objective]:
+            tables = smaller_tables(histories, counts, encoded, may_merge=not self.params_class.discrete)
+            return [self._objective(*table, is_sample=True) for table in tables]
+
+        # Both read all histories, which takes as long as to evaluate them, and neither needs the other.
+        (objective,), smaller = on_all_processors(
+            lambda objectives: objectives(), [all_of_it, smaller_ones], 2 if len(counts) >= WORTHWHILE else 3
+        )
+        return maximise_by_way_of(smaller, objective, starts or self._starts(histories, counts))
 
     def _fit_by_lifetimes(self, histories: Histories, counts: FloatArray) -> FloatArray:  # noqa: ARG002
         message = f"lifetimes has no {self.params_class.title}; use engine=native."
