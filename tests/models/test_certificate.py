@@ -32,7 +32,7 @@ def test_a_good_fit_passes(kind):
 
 @pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
 def test_a_good_fit_of_many_customers_passes(kind):
-    """From 25,000 distinct histories on the starts climb on a sample, where they have to agree."""
+    """The starts for many distinct histories climb on merged ones, where they have to agree."""
     rng = np.random.default_rng(3)
     world = simulate_purchases(BetaGeoParams(0.25, 4.5, 0.8, 2.5), 26_000, 728, 0, "week", rng, whole_days=False)
     certificate = kind().fit(world).certificate_

@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 
 from patronage.errors import FitError
 from patronage.models import BetaGeoBetaBinomial, BetaGeoNBD, GammaGamma, ModifiedBetaGeoNBD, ParetoNBD
+from patronage.models.likelihood import climb
 
 
 def leave_at_purchases(n, r, alpha, a, b, T, rng):
@@ -41,6 +42,21 @@ def test_a_world_where_many_leave_at_once(seed):
     assert native.log_likelihood_ >= peer.log_likelihood_ - 1e-6 * abs(peer.log_likelihood_)
     true = ModifiedBetaGeoNBD.from_params(type(native.to_params())(0.23, 2.5, 0.11, 0.12))
     assert native.probability_alive(world).mean() == pytest.approx(true.probability_alive(world).mean(), abs=0.2)
+
+
+@pytest.mark.parametrize("seed", [103, 185])
+def test_small_tables_of_mbg_nbd(seed):
+    """Three starts agree on a maximum that is not the highest one."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(40, 300))
+    params = np.exp(rng.normal([-0.5, 1.5, -1, 0], 1.2))
+    world = leave_at_purchases(n, *params, rng.uniform(5, 60) * rng.uniform(0.5, 1, n), rng)
+    model = ModifiedBetaGeoNBD().fit(world)
+    objective = model._objective(*model.fitted_data_)
+    starts = np.exp(rng.normal([-0.3, 1.5, -1, 0], [1, 1.3, 1.5, 2.5], (25, 4)))
+    climbs = [climb(objective, start)[0] for start in starts]
+    highest = max(one.mean_log_likelihood for one in climbs if one.gradient_norm < 1e-7) * n
+    assert model.log_likelihood_ == pytest.approx(highest, abs=1e-4)
 
 
 @pytest.mark.parametrize("seed", [7, 83])

@@ -18,6 +18,7 @@ References
    brucehardie.com.
 """
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
@@ -31,6 +32,7 @@ from patronage.models.rows import ROWS_AT_ONCE, Parameters, Rows, total
 from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.covariates import Coefficient, Design
 from patronage.runtime.histories import FloatArray, IndexArray
+from patronage.runtime.plain_numbers import one_number
 
 Slots = Mapping[str, Mapping[str, float]]
 """For each process the parameters that its covariates move, each with the sign of the exponent."""
@@ -259,8 +261,9 @@ class CovariatePlan:
             problems.append(f"{', '.join(taken)} cannot be covariates: they are what the model explains")
         if torn := sorted({one.name for one in asked if (one.name, not one.categorical) in asked}):
             problems.append(f"{', '.join(torn)} should be a category, C(name), in all processes or in none")
-        if not 0 <= l2 < np.inf:
-            problems.append(f"l2 must be a finite number, 0 and above; got {l2}")
+        ridge = one_number(l2)
+        if ridge is None or not 0 <= ridge < np.inf:
+            problems.append(f"l2 must be a finite number, 0 and above; got {reprlib.repr(l2)}")
         if isinstance(equal, str):
             problems.append(f"equal must be a list of names of covariates, got the string {equal!r}")
         elif equal:
@@ -271,10 +274,10 @@ class CovariatePlan:
                 problems.append(
                     "equal needs one dropout coefficient a covariate: set dropout_effect to 'same' or 'opposite'"
                 )
-        if problems:
+        if ridge is None or problems:
             message = f"Covariates: {'; '.join(problems)}."
             raise ConfigError(message)
-        return cls(found, slots, separate, tuple(equal), float(l2))
+        return cls(found, slots, separate, tuple(equal), ridge)
 
     def __bool__(self) -> bool:
         return any(self.columns.values())

@@ -81,8 +81,8 @@ STARTS = (
 
 The likelihood may have one maximum where many leave at once and the others buy fast (a and b small), and another where
 customers leave slowly or hardly differ. Climbs in this order, until three of them agree, missed the highest one in 1 of
-1,075 simulated worlds of 40 to 4,000 customers (BG/NBD and MBG/NBD, 18 starts each); of tables below 100 customers
-with two nearly equal maxima they may still find the other.
+1,075 simulated worlds of 40 to 4,000 customers (BG/NBD and MBG/NBD, 18 starts each), and in 2 of 492 of 40 to 300
+customers; small tables climb from all of them, which missed none of these.
 """
 
 

@@ -124,7 +124,7 @@ class PurchaseModel(PredictingModel):
             "priors": {name: [float(value) for value in prior] for name, prior in (priors or {}).items()} or None,
             "purchase_covariates": _as_given(purchase_covariates),
             "dropout_covariates": _as_given(dropout_covariates),
-            "l2": float(l2),
+            "l2": self._plan.l2,
             "equal": list(equal),
             "dropout_effect": dropout_effect,
         }

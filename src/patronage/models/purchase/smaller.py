@@ -15,7 +15,11 @@ from patronage.runtime.histories import FloatArray, Histories
 N_STARTS = 3
 """Starts that must converge before a fit is believed."""
 
-WORTHWHILE = 25_000
+FEW = 500
+"""Distinct histories below which a fit climbs from all starts: their likelihood may have several maxima, and it costs
+little."""
+
+WORTHWHILE = 10_000
 """Distinct histories from which on a fit starts from smaller tables."""
 
 LEAST_MERGED = 4
@@ -52,7 +56,7 @@ def maximise_by_way_of(smaller: Sequence[Objective], objective: Objective, start
         begun = [best.end]
     begun = [*begun, *elsewhere, *starts] if climbs else list(starts)
     alike = Alike(smaller[-1], climbs[-1].at_end) if climbs else None
-    n_starts = 1 if _settled(climbs) else N_STARTS
+    n_starts = len(begun) if objective.n_histories < FEW else 1 if _settled(climbs) else N_STARTS
     return maximise(objective, begun, tuple(climbs), n_starts, alike)
 
 
