@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 
+from patronage.errors import ConfigError
 from patronage.runtime import clv, gamma_gamma
 from patronage.runtime.clv import ValueTerms
 from patronage.runtime.gamma_gamma import GammaGammaParams
 from patronage.runtime.histories import checked_histories
+from patronage.runtime.purchase.bg_bb import BetaGeoBetaBinomialParams
+from patronage.runtime.purchase.bg_cnbd_k import BetaGeoCNBDParams
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
+from patronage.runtime.purchase.ggom_nbd import GammaGompertzParams
 from patronage.runtime.time_unit import DAYS_PER_YEAR, TimeUnit
 
 BUYERS = BetaGeoParams(r=0.243, alpha=4.414, a=0.793, b=2.426)
+REGULAR_BUYERS = BetaGeoCNBDParams(r=0.243, alpha=4.414, a=0.793, b=2.426, k=2)
+MORTAL_BUYERS = GammaGompertzParams(r=0.55, alpha=10.5, b=0.01, s=0.6, beta=50.0)
+WHOLE_PERIODS = BetaGeoBetaBinomialParams(alpha=1.204, beta=0.750, gamma=0.657, delta=2.783)
 SPENDERS = GammaGammaParams(p=6.25, q=3.74, v=15.44)
 HISTORIES = checked_histories([0, 2, 7], [0.0, 30.43, 35.0], [38.86, 38.86, 38.86])
 
@@ -48,6 +55,38 @@ def test_discounting_by_hand():
         (by_end[k + 1] - by_end[k]) / 1.15 ** (middle / DAYS_PER_YEAR) for k, middle in enumerate((50, 150, 225))
     )
     assert clv.discounted_purchases(BUYERS, HISTORIES, 250, terms, TimeUnit.WEEK) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.15, 0.001, 0.0, -0.05])
+@pytest.mark.parametrize("params", [BUYERS, REGULAR_BUYERS, MORTAL_BUYERS])
+def test_many_periods_are_summed_as_if_each_was_visited(params, rate):
+    terms = ValueTerms(margin_rate=1.0, discount_rate_yearly=rate, period_days=7)
+    ends = np.append(np.arange(7.0, 13_997.5, 7), 13_997.5)
+    middles = (np.append(0.0, ends[:-1]) + ends) / 2
+    expected = params.weighted_purchases(HISTORIES, ends / 7, (1 + rate) ** -(middles / DAYS_PER_YEAR))
+    found = clv.discounted_purchases(params, HISTORIES, ends[-1], terms, TimeUnit.WEEK)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_the_discount_makes_worthless_is_left_out():
+    terms = ValueTerms(margin_rate=1.0, discount_rate_yearly=0.15, period_days=7)
+    long, endless = (clv.discounted_purchases(BUYERS, HISTORIES, days, terms, TimeUnit.WEEK) for days in (2e5, 1e15))
+    assert endless == pytest.approx(long, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("params", "days", "rate", "period", "words"),
+    [
+        (BUYERS, 30, 0.1, 1e-300, "3e[+]301 periods, more than the 9.0072e[+]15 that BG/NBD can sum"),
+        (BUYERS, 1e6, -0.99, 7, "money of 1e[+]06 days from now is worth more than any number"),
+        (WHOLE_PERIODS, 30, 0.1, 7, "BG/BB counts time in whole periods .* 4.28571 and 1 units"),
+        (WHOLE_PERIODS, 28, 0.1, 1, "BG/BB counts time in whole periods .* 4 and 0.142857 units"),
+        (WHOLE_PERIODS, 7e6, 0.0, 7, "1e[+]06 periods, more than the 100000 that BG/BB can sum"),
+    ],
+)
+def test_terms_that_do_not_fit_together(params, days, rate, period, words):
+    with pytest.raises(ConfigError, match=words):
+        clv.discounted_purchases(params, HISTORIES, days, ValueTerms(1.0, rate, period), TimeUnit.WEEK)
 
 
 def test_the_unit_of_time_does_not_change_the_value():

@@ -268,7 +268,7 @@ def checked_size(size: Any, level: float | None = None) -> int:
         If it is not whole and positive, or too small to have a draw beyond each end of an interval of that level.
     """
     least = 1 if level is None else int(np.ceil(2 / (1 - checked_level(level)) - 1e-9))
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < least:
+    if isinstance(size, bool | np.timedelta64) or not isinstance(size, int | np.integer) or size < least:
         why = "" if level is None else f", because a level of {level} needs a draw beyond each end"
         message = f"size must be a whole number of draws, {least} or more{why}; got {size!r}."
         raise InputError(message)

@@ -169,7 +169,7 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
         raise InputError(message)
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         message = f"{name} must hold numbers: {error}."
         raise InputError(message) from error
 

@@ -79,7 +79,7 @@ def smooth_sum(
             block = np.empty(len(rows))
             for one in np.unique(level):
                 some = np.flatnonzero(level == one)
-                place, weight = _rule(int(one))
+                place, weight = rule_of(int(one))
                 k = start[some, None] + place
                 term = weight * np.exp(log_term(k, rows[some]))
                 block[some] = np.where(k < count[rows[some], None], term, 0.0).sum(axis=1)
@@ -113,7 +113,7 @@ def reach_of_powers(*factors: tuple[FloatArray | float, FloatArray], decay: floa
 
 
 @cache
-def _rule(level: int) -> tuple[FloatArray, FloatArray]:
+def rule_of(level: int) -> tuple[FloatArray, FloatArray]:
     """Places and weights of the rule for ``2 ** level`` consecutive whole numbers from 0."""
     if level == SHORTEST:
         return np.arange(float(NODES)), np.ones(NODES)

@@ -201,6 +201,8 @@ def test_parameters_of_another_model_are_refused(model):
         other().fit(cohort(HIGH_END)).to_params(),
         with_covariate.to_params(),
         model.params_class(*[-1.0] * len(model.parameter_names)),
+        model.params_class(*["x"] * len(model.parameter_names)),
+        model.params_class(*[[1.0]] * len(model.parameter_names)),
     ):
         with pytest.raises(
             ModelError, match=f"{model.__name__} needs parameters of {model.params_class.title}, finite"
@@ -267,6 +269,16 @@ def test_too_little_to_learn_from(frame, words):
         ({"period": [0], "churned": [True]}, "it has period, churned"),
         ({}, "it has none"),
         ({"period": [0, 1], "survivors": [[1], [2]]}, "columns of one length"),
+        (None, "Expected a DataFrame or a mapping of columns, got NoneType"),
+        (3, "Expected a DataFrame or a mapping of columns, got int"),
+        ({"tenure": 3, "churned": True}, "columns of one length"),
+        ({"tenure": ["a", "b"], "churned": [True, False]}, "tenure must hold numbers"),
+        ({"cohort": "a", "period": [0, 1], "survivors": [9, 5]}, r"one name for each of 2 rows; got shape \(\)"),
+        ({"cohort": [[1], [1, 2]], "period": [0, 1], "survivors": [9, 5]}, "cohort must be a column of names"),
+        (
+            pd.DataFrame({"cohort": [[1], [1]], "period": [0, 1], "survivors": [9, 5]}),
+            "cohort must be a column of names",
+        ),
     ],
 )
 def test_frames_that_are_neither_kind(frame, words):

@@ -1,7 +1,10 @@
 """What fitted contractual models say of customers and cohorts, and how sure they are."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -21,6 +24,73 @@ def model():
 def test_customers_in_the_place_of_periods_are_told(model):
     with pytest.raises(InputError, match="survival takes the periods first"):
         model.survival(pd.DataFrame({"tenure": [1, 2]}), [1, 2])
+
+
+FRAME = pd.DataFrame({"tenure": [0, 5, 2], "churned": [False, False, True]}, index=["new", "old", "gone"])
+COHORT = {"period": range(8), "survivors": REGULAR}
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda m: m.survival([[1, 2], [3, 4]]), "flat sequence"),
+        (lambda m: m.survival([1.5], FRAME), r"whole numbers of renewals.* got \[1.5\]"),
+        (lambda m: m.survival("1", FRAME), "whole numbers of renewals.* got '1'"),
+        (lambda m: m.survival(None, FRAME), "whole numbers of renewals.* got None"),
+        (lambda m: m.survival(1, [1, 2]), "Expected a DataFrame or a mapping of columns, got list"),
+        (lambda m: m.survival(1, "text"), "Expected a DataFrame or a mapping of columns, got str"),
+        (lambda m: m.survival(1, {}), "columns of one length"),
+        (lambda m: m.survival(1, FRAME["tenure"]), "got Series"),
+        (lambda m: m.survival(1, {"a": [1], "b": [1, 2]}), r"columns of one length; got \{'a': 1, 'b': 2\}"),
+        (lambda m: m.probability_alive(None, 2), "got NoneType"),
+        (lambda m: m.probability_alive(FRAME, [1, 2]), "one for each of 3 customers; got 2"),
+        (lambda m: m.draw(FRAME, 3, 4, "x"), r"rng must be a numpy.random.Generator.* got 'x'"),
+        (lambda m: m.draw(FRAME, 3, 4, 1.5, parameter_uncertainty=False), "rng must be a numpy.random.Generator"),
+        (lambda m: m.draw(FRAME, [1, 2], 4, np.random.default_rng(1)), "horizon must be one whole number"),
+        (lambda m: m.draw(FRAME, 3, 2.5, np.random.default_rng(1)), "size must be a whole number of draws"),
+        (lambda m: m.draw(FRAME, 3, -1, np.random.default_rng(1)), "size must be a whole number of draws"),
+        (
+            lambda m: m.draw(FRAME, 3, 10**12, np.random.default_rng(1)),
+            "futures of 3 customers, .* more than the 1,000",
+        ),
+        (lambda m: m.draw({"tenure": [1]}, 3, 10**9, np.random.default_rng(1)), "Choose a smaller size"),
+        (lambda m: m.project_survivors(COHORT, 3, 42), r"numpy.random.default_rng\(42\)"),
+        (lambda m: m.project_survivors(COHORT, 10**15, np.random.default_rng(1)), "more than the 1,000,000,000"),
+        (lambda m: m.project_survivors(COHORT, 3, np.random.default_rng(1), size=10**12), "Choose a smaller size"),
+        (lambda m: m.project_survivors(COHORT, np.timedelta64(3, "D"), np.random.default_rng(1)), "whole numbers"),
+        (lambda m: m.lifetime_value("10", 0.1), "margin must be one finite number.* got '10'"),
+        (lambda m: m.lifetime_value(None, 0.1), "margin must be one finite number.* got None"),
+        (lambda m: m.lifetime_value(np.nan, 0.1), "margin must be one finite number.* got nan"),
+        (lambda m: m.lifetime_value([1, 2], 0.1), "multiply the values of a margin of 1"),
+        (lambda m: m.lifetime_value(10, 0.1, [1, 2]), "horizon must be one whole number"),
+        (lambda m: m.lifetime_value(10, "x"), "discount_rate must be a finite rate"),
+    ],
+)
+def test_questions_without_meaning(model, ask, words):
+    with pytest.raises(InputError, match=words):
+        ask(model)
+
+
+def test_decimal_numbers_are_numbers(model):
+    assert model.lifetime_value(Decimal(25), Decimal(1), Decimal(5)) == model.lifetime_value(25.0, 1.0, 5)
+    assert model.survival([Decimal(1), Decimal(2)]).equals(model.survival([1, 2]))
+    rng = np.random.default_rng
+    assert model.draw(FRAME, Decimal(3), 4, rng(1)).equals(model.draw(FRAME, 3, 4, rng(1)))
+
+
+def test_an_arrow_table_is_a_frame(model):
+    table, plain = pa.Table.from_pandas(FRAME, preserve_index=False), FRAME.reset_index(drop=True)
+    assert model.probability_alive(table, 3).equals(model.probability_alive(plain, 3))
+    assert model.survival([1, 2], table).equals(model.survival([1, 2], plain))
+    cohorts = pd.DataFrame({"cohort": ["a"] * 8, "period": range(8), "survivors": REGULAR})
+    ask = {"horizon": 2, "size": 50}
+    from_arrow = model.project_survivors(pa.Table.from_pandas(cohorts), rng=np.random.default_rng(1), **ask)
+    assert from_arrow.equals(model.project_survivors(cohorts, rng=np.random.default_rng(1), **ask))
+
+
+def test_new_customers_who_are_all_alike_have_one_value(model):
+    values = model.lifetime_value(25.0, 0.08, 5, frame=FRAME)
+    assert values.to_dict() == dict.fromkeys(FRAME.index, model.lifetime_value(25.0, 0.08, 5))
 
 
 def test_predictions_keep_the_index(model):
@@ -117,6 +187,7 @@ def project(model, survivors, horizon, **options):
     [
         (lambda m: m.probability_alive({"periods": [1]}, 2), "lacks the columns tenure"),
         (lambda m: project(m, 4.5, 2), "whole"),
+        (lambda m: project(m, 1e19, 2), "at most 9,007,199,254,740,992"),
         (lambda m: project(m, 4, 0), "1 and above"),
         (lambda m: project(m, 4, 2, level=2), "0.9 is"),
     ],

@@ -1,7 +1,12 @@
 """Predictions of the contractual models against closed forms, mpmath, and simulation."""
 
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 
 from patronage.errors import InputError
@@ -245,6 +250,20 @@ def test_no_customers():
         (lambda p: p.discounted_lifetime(active(1), 1e-22), "above 0, 5e-15 or more, .* got 1e-22"),
         (lambda p: p.discounted_lifetime_new(1e-22), "above 0, 5e-15 or more"),
         (lambda p: p.discounted_lifetime(active(1), 0.1, next_payment_in="x"), "0 to 1 periods; got 'x'"),
+        (lambda p: p.survival([[1, 2], [3, 4]]), r"flat sequence .* got \[\[1, 2\], \[3, 4\]\]"),
+        (lambda p: p.survival([[1], [2, 3]]), "flat sequence"),
+        (lambda p: p.survival(True), "whole numbers of renewals.* got True"),
+        (lambda p: p.survival([1, 2j]), "whole numbers of renewals"),
+        (lambda p: p.survival(np.timedelta64(3, "D")), "whole numbers of renewals"),
+        (lambda p: p.survival(Decimal("sNaN")), "whole numbers of renewals"),
+        (lambda p: p.probability_alive(active(1, 2, 3), [1, 2]), "one for each of 3 customers; got 2"),
+        (lambda p: p.expected_lifetime(active(1), [1, 2]), r"the same for all; got \[1, 2\]"),
+        (lambda p: p.draw(active(1), np.ones(2), 2, np.random.default_rng(1)), "horizon must be one whole number"),
+        (lambda p: p.discounted_lifetime_new(0.1, [3.0]), "horizon must be one whole number"),
+        (lambda p: p.discounted_lifetime_new(0.1, 3, np.array(["start", "end"])), "start or end"),
+        (lambda p: p.discounted_lifetime(active(1), np.timedelta64(1, "D"), 3), "finite rate per period"),
+        (lambda p: p.discounted_lifetime(active(1), 10**400, 3), "finite rate per period"),
+        (lambda p: p.discounted_lifetime(active(1), True, 3), "finite rate per period"),
     ],
 )
 @pytest.mark.parametrize("params", [ShiftedBetaGeometricParams(0.7, 1.2), BetaDiscreteWeibullParams(0.7, 1.2, 0.8)])
@@ -261,6 +280,49 @@ def test_the_longest_horizon_and_the_least_rate_have_an_answer():
         ratio = mpmath.gammaprod([b + h + 1, a + b], [a + b + h, b + 1])
         assert close(longest, b / (1 - a) * (ratio - 1))
     assert 0 < params.discounted_lifetime(active(3), 5e-15)[0] < longest
+
+
+@pytest.mark.parametrize("number", [Decimal, Fraction, np.uint8, np.float32, np.longdouble, np.array])
+def test_numbers_of_any_type_are_the_same(number):
+    params = BetaDiscreteWeibullParams(0.7, 1.2, 0.8)
+    assert params.survival(number(3)) == params.survival(3)
+    assert params.survival([number(3), number(4)]) == pytest.approx(params.survival([3, 4]), rel=0)
+    assert params.expected_lifetime(active(2), number(3)) == params.expected_lifetime(active(2), 3)
+    assert params.discounted_lifetime(active(2), number(1), 3) == params.discounted_lifetime(active(2), 1.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("tenure", "churned", "words"),
+    [
+        (["a", "b"], None, "tenure must hold numbers"),
+        ("ab", None, "tenure must hold numbers"),
+        ([[1], [2, 3]], None, "tenure must hold numbers"),
+        ([1 + 1j, 2], None, "tenure must hold real numbers"),
+        (np.array([1, 2], "timedelta64[D]"), None, "tenure holds dates or durations"),
+        ([date(2020, 1, 1), date(2020, 1, 2)], None, "tenure holds dates or durations"),
+        (pd.Series([1, None], dtype="Int64"), None, "tenure missing"),
+        ([1, 1e30], None, "tenure above 9,007,199,254,740,992"),
+        (3, None, r"columns of one length; got shapes \(\)"),
+        ([1, 2], True, r"got shapes \(2,\), \(\)"),
+        ([1, 2], [[True], [True, False]], "churned must hold truth values"),
+        ([1, 2], pd.Series([True, [False]]), "neither true nor false"),
+        ([1, 2], np.array([1, 0j]), "churned must hold real numbers"),
+        ([1, 2], np.array([1, 0], "timedelta64[D]"), "churned holds dates or durations"),
+        ([1, 2], pd.Series([True, None], dtype="boolean"), "neither true nor false"),
+        ([1, 2], ["True", "False"], r"neither true nor false \(2 rows"),
+    ],
+)
+def test_columns_that_are_none(tenure, churned, words):
+    with pytest.raises(InputError, match=words):
+        checked_tenures(tenure, churned)
+
+
+def test_columns_of_any_type_are_the_same():
+    for kind in ("uint8", "float32", "longdouble", "Int64", "object", "category"):
+        seen = checked_tenures(pd.Series([2, 3], dtype=kind), pd.Series([1, 0], dtype=kind))
+        assert (seen.tenure.tolist(), seen.churned.tolist()) == ([2.0, 3.0], [True, False])
+    seen = checked_tenures([Decimal(2), Fraction(3)], [Decimal(1), np.False_])
+    assert (seen.tenure.tolist(), seen.churned.tolist()) == ([2.0, 3.0], [True, False])
 
 
 def test_bad_tenures_are_counted():

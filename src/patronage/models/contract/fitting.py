@@ -7,7 +7,6 @@ from dataclasses import astuple
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from patronage.errors import ConfigError, FitError, ModelError
@@ -24,6 +23,7 @@ from patronage.runtime.contract.tenures import Tenures
 from patronage.runtime.contract.with_covariates import ContractCovariateParams
 from patronage.runtime.distinct import distinct
 from patronage.runtime.histories import FloatArray
+from patronage.runtime.plain_numbers import plain_numbers
 from patronage.runtime.posterior import laplace_posterior
 
 N_STARTS = 3
@@ -170,8 +170,8 @@ class ContractFit(CovariateModel):
             If they are those of another model, or not finite and above 0.
         """
         plain = params.base if isinstance(params, ContractCovariateParams) else params
-        given = np.array(astuple(plain) if type(plain) is cls.params_class else [np.nan], dtype=np.float64)
-        if not (np.isfinite(given) & (given > 0)).all():
+        given = plain_numbers(astuple(plain)) if type(plain) is cls.params_class else None
+        if given is None or given.ndim != 1 or not (np.isfinite(given) & (given > 0)).all():
             message = (
                 f"{cls.__name__} needs parameters of {cls.params_class.title}, finite and above 0; got {params!r}."
             )
@@ -269,8 +269,3 @@ class ContractFit(CovariateModel):
 
 def _columns(tenures: Tenures) -> tuple[FloatArray, FloatArray]:
     return tenures.tenure, tenures.churned.astype(np.float64)
-
-
-def n_rows(frame: Any) -> int:
-    """Number of rows of a DataFrame or a mapping of columns."""
-    return len(frame) if isinstance(frame, pd.DataFrame) else len(next(iter(frame.values())))

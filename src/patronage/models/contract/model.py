@@ -1,5 +1,6 @@
 """What the contractual models share: predictions through the runtime."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from patronage.errors import InputError
 from patronage.models.base import checked_level, like_frame
-from patronage.models.contract.fitting import ContractFit, n_rows
+from patronage.models.contract.fitting import ContractFit
 from patronage.models.contract.projection import Projection, projected
-from patronage.models.contract.seen import cohorts_of, tenures_of
-from patronage.models.uncertainty import checked_size
-from patronage.runtime.contract.model import ContractParams, Payment
+from patronage.models.contract.seen import cohorts_of, n_rows, table_of, tenures_of
+from patronage.models.uncertainty import checked_rng, checked_size
+from patronage.runtime.contract.model import ContractParams, Payment, checked_horizon, checked_periods
+from patronage.runtime.plain_numbers import one_number
+from patronage.runtime.purchase.model import MOST_PROBABILITIES
 
 
 class ContractModel(ContractFit):
@@ -106,7 +109,7 @@ class ContractModel(ContractFit):
         Parameters
         ----------
         margin : float
-            Of one period, in money.
+            Of one period, in money; the same for all.
         discount_rate : float
             Per period, as in `discounted_expected_residual_lifetime`.
         horizon : int, optional
@@ -120,8 +123,17 @@ class ContractModel(ContractFit):
         -------
         float; with a frame a Series
         """
-        values = margin * self._newcomers(frame).discounted_lifetime_new(discount_rate, horizon, payment)
-        return float(values[0]) if frame is None else like_frame(values, frame, "lifetime_value")
+        money = one_number(margin)
+        if money is None or not np.isfinite(money):
+            message = (
+                f"margin must be one finite number, the money of a period; got {reprlib.repr(margin)}. Where it "
+                "differs by customer, multiply the values of a margin of 1."
+            )
+            raise InputError(message)
+        values = money * self._newcomers(frame).discounted_lifetime_new(discount_rate, horizon, payment)
+        if frame is None:
+            return float(values[0])
+        return like_frame(np.broadcast_to(values, n_rows(table_of(frame))), frame, "lifetime_value")
 
     def posterior(self, frame: Any) -> pd.DataFrame:
         """What is known of each customer's own propensity θ to leave: mean and standard deviation."""
@@ -151,10 +163,13 @@ class ContractModel(ContractFit):
         DataFrame
             With the index of the frame; columns 0 ... size - 1, each one future of all customers, 0 ... horizon.
         """
-        tenures, encoded = tenures_of(frame), self._encoded_rows(frame, n_rows(frame))
-        drawn = self._drawn_parameters(checked_size(size), rng, parameter_uncertainty)
-        one_each = (self._params_of(values, encoded).draw(tenures, horizon, 1, rng)[0] for values in drawn)
-        futures = np.stack(list(one_each), axis=1).astype(np.int64)
+        tenures, most = tenures_of(frame), checked_horizon(horizon)
+        encoded = self._encoded_rows(table_of(frame), len(tenures))
+        size = self._checked_futures(checked_size(size), len(tenures), "customers")
+        drawn = self._drawn_parameters(size, checked_rng(rng), parameter_uncertainty)
+        futures = np.empty((len(tenures), size), dtype=np.int64)
+        for at, values in enumerate(drawn):
+            futures[:, at] = self._params_of(values, encoded).draw(tenures, most, 1, rng)[0]
         return pd.DataFrame(futures, index=getattr(frame, "index", None)).rename_axis(columns="future")
 
     def project_survivors(
@@ -186,9 +201,10 @@ class ContractModel(ContractFit):
         DataFrame
             cohort (if the frame has it), period, expected, lower, upper; `horizon` rows a cohort.
         """
-        cohorts = cohorts_of(frame)
+        cohorts, ahead = cohorts_of(frame), int(checked_horizon(horizon, least=1))
         encoded = self._encoded_rows(cohorts.units, len(cohorts.first))
-        drawn = self._drawn_parameters(checked_size(size, checked_level(level)), rng, parameter_uncertainty)
+        size = self._checked_futures(checked_size(size, checked_level(level)), ahead, "periods")
+        drawn = self._drawn_parameters(size, checked_rng(rng), parameter_uncertainty)
         parts = []
         for place, last in enumerate(cohorts.last):
             own = encoded[place : place + 1]
@@ -198,7 +214,7 @@ class ContractModel(ContractFit):
                 tenure=float(cohorts.period[last]),
                 survivors=float(cohorts.survivors[last]),
             )
-            part = projected(futures, horizon, level, rng)
+            part = projected(futures, ahead, level, rng)
             if cohorts.labels is not None:
                 part.insert(0, "cohort", cohorts.labels[place])
             parts.append(part)
@@ -208,13 +224,14 @@ class ContractModel(ContractFit):
         if hasattr(periods, "columns") or isinstance(periods, Mapping):
             message = f"{name} takes the periods first and the customers second: {name}([1, 2, 3], frame)."
             raise InputError(message)
-        quantity = getattr(self._newcomers(frame), name)
+        quantity, asked = getattr(self._newcomers(frame), name), checked_periods(periods)
         if frame is None:
-            values = quantity(periods)
-            index = pd.Index(np.atleast_1d(np.asarray(periods, dtype=np.int64)), name="period")
-            return float(values) if np.ndim(values) == 0 else pd.Series(values, index=index, name=name)
-        n = n_rows(frame)
-        table = {int(one): np.broadcast_to(quantity(float(one)), n) for one in np.atleast_1d(np.asarray(periods))}
+            values = quantity(asked)
+            if not asked.ndim:
+                return float(values)
+            return pd.Series(values, index=pd.Index(asked.astype(np.int64), name="period"), name=name)
+        n = n_rows(table_of(frame))
+        table = {int(one): np.broadcast_to(quantity(one), n) for one in np.atleast_1d(asked)}
         return pd.DataFrame(table, index=getattr(frame, "index", None)).rename_axis(columns="period")
 
     def _newcomers(self, frame: Any) -> ContractParams:
@@ -227,4 +244,14 @@ class ContractModel(ContractFit):
 
     def _at(self, frame: Any) -> ContractParams:
         """Parameters of the rows of a frame."""
-        return self.to_params().at_rows(frame)
+        return self.to_params().at_rows(frame if frame is None else table_of(frame))
+
+    def _checked_futures(self, size: int, n: int, what: str) -> int:
+        """The number of futures of n things, or a refusal of more than one call can hold."""
+        if size * max(n, len(self.parameter_names)) > MOST_PROBABILITIES:
+            message = (
+                f"{size:,} futures of {n:,} {what}, and parameters for each, are more than the "
+                f"{MOST_PROBABILITIES:,} numbers that one call draws. Choose a smaller size, or ask for fewer at once."
+            )
+            raise InputError(message)
+        return size

@@ -9,6 +9,7 @@ from patronage.errors import InputError
 from patronage.models.uncertainty import quantiles_of
 from patronage.runtime.contract.model import ContractParams
 from patronage.runtime.contract.tenures import Tenures
+from patronage.runtime.summation import MOST_PERIODS
 
 
 class Projection(NamedTuple):
@@ -45,13 +46,13 @@ def projected(cohort: Projection, horizon: int, level: float, rng: np.random.Gen
     Raises
     ------
     InputError
-        If the survivors are not whole, or the horizon is not a whole number of 1 and above.
+        If the survivors are not whole, or above `MOST_PERIODS`, where whole numbers end to be told apart.
     """
-    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
-        message = f"horizon must be a whole number of periods, 1 and above; got {horizon!r}."
-        raise InputError(message)
-    if cohort.survivors != np.floor(cohort.survivors):
-        message = f"Only whole survivors can be projected with an interval; got {cohort.survivors}."
+    if cohort.survivors != np.floor(cohort.survivors) or cohort.survivors > MOST_PERIODS:
+        message = (
+            f"Only whole survivors, at most {MOST_PERIODS:,.0f}, can be projected with an interval; got "
+            f"{cohort.survivors}."
+        )
         raise InputError(message)
     ahead = np.arange(1.0, horizon + 1)
     now = Tenures(np.full(len(ahead), cohort.tenure), np.zeros(len(ahead), dtype=bool))

@@ -1,6 +1,7 @@
 """What a frame tells of contracts: survivors of cohorts, or tenures of single customers."""
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,8 +63,45 @@ class Cohorts(NamedTuple):
     labels: NDArray[Any] | None
 
 
+def table_of(frame: Any) -> Any:
+    """A table as a DataFrame or a mapping of columns, whatever it came as.
+
+    Raises
+    ------
+    InputError
+        If it is no table.
+    """
+    required_columns(frame, ())
+    if isinstance(frame, pd.DataFrame | Mapping):
+        return frame
+    names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
+    if names is None:
+        message = f"Expected a DataFrame or a mapping of columns, got {type(frame).__name__}."
+        raise InputError(message)
+    return {name: frame[name] for name in names}
+
+
+def n_rows(table: Any) -> int:
+    """Number of rows of what `table_of` gives.
+
+    Raises
+    ------
+    InputError
+        If its columns are none, or of several lengths.
+    """
+    if isinstance(table, pd.DataFrame):
+        return len(table)
+    lengths = {name: len(column) if hasattr(column, "__len__") else None for name, column in table.items()}
+    length = next(iter(lengths.values()), None)
+    if length is None or set(lengths.values()) != {length}:
+        message = f"The frame must hold columns of one length; got {reprlib.repr(lengths)} by column."
+        raise InputError(message)
+    return length
+
+
 def seen(frame: Any, weights: ArrayLike | None = None, covariates: Sequence[str] = ()) -> Seen:
     """Read either kind of frame; see `ContractFit.fit`."""
+    frame = table_of(frame)
     by_cohort = [name for name in COHORT_COLUMNS if name in frame]
     by_tenure = [name for name in TENURE_COLUMNS if name in frame]
     if len(by_cohort) == 2 and len(by_tenure) == 2:
@@ -85,8 +123,9 @@ def seen(frame: Any, weights: ArrayLike | None = None, covariates: Sequence[str]
 
 def tenures_of(frame: Any) -> Tenures:
     """Take tenure, and churned if it is there, out of a frame of customers."""
-    (tenure,) = required_columns(frame, ("tenure",))
-    return checked_tenures(tenure, frame.get("churned"), getattr(frame, "index", None))
+    table = table_of(frame)
+    (tenure,) = required_columns(table, ("tenure",))
+    return checked_tenures(tenure, table.get("churned"), getattr(table, "index", None))
 
 
 def cohorts_of(frame: Any, covariates: Sequence[str] = ()) -> Cohorts:
@@ -98,6 +137,7 @@ def cohorts_of(frame: Any, covariates: Sequence[str] = ()) -> Cohorts:
         With everything that is wrong: periods of a cohort that are not 0, 1, 2, ... in order, survivors that are
         missing, negative or grow, or a covariate that is not the same in all rows of a cohort.
     """
+    frame = table_of(frame)
     given = zip(COHORT_COLUMNS, required_columns(frame, COHORT_COLUMNS), strict=True)
     period, survivors = (as_numbers(name, column) for name, column in given)
     if period.ndim != 1 or period.shape != survivors.shape or not len(period):
@@ -105,8 +145,9 @@ def cohorts_of(frame: Any, covariates: Sequence[str] = ()) -> Cohorts:
             f"period and survivors must be columns of one length, 1 and above; got {period.shape}, {survivors.shape}."
         )
         raise InputError(message)
-    labelled = "cohort" in frame
-    code = pd.factorize(np.asarray(frame["cohort"]))[0] if labelled else np.zeros(len(period), dtype=np.intp)
+    names, code = None, np.zeros(len(period), dtype=np.intp)
+    if "cohort" in frame:
+        names, code = _numbered(frame["cohort"], len(period))
     order = np.argsort(code, kind="stable")
     begins = np.diff(code[order], prepend=-2) != 0
     failures = _failures(code, period, survivors, order, begins)
@@ -119,8 +160,21 @@ def cohorts_of(frame: Any, covariates: Sequence[str] = ()) -> Cohorts:
     first = np.flatnonzero(begins)
     rows = order[first]
     units = frame.iloc[rows] if isinstance(frame, pd.DataFrame) else {k: np.asarray(frame[k])[rows] for k in frame}
-    labels = np.asarray(frame["cohort"])[rows] if labelled else None
+    labels = None if names is None else names[rows]
     return Cohorts(period[order], survivors[order], first, np.append(first[1:], len(order)) - 1, units, labels)
+
+
+def _numbered(given: Any, length: int) -> tuple[NDArray[Any], IndexArray]:
+    """Names of cohorts as an array, and the number of each, -1 where it is missing."""
+    try:
+        names = np.asarray(given)
+        if names.shape == (length,):
+            return names, pd.factorize(names)[0]
+    except (TypeError, ValueError) as error:
+        message = f"cohort must be a column of names, such as text, numbers or dates: {error}."
+        raise InputError(message) from error
+    message = f"cohort must be one name for each of {length:,} rows; got shape {names.shape}."
+    raise InputError(message)
 
 
 def _failures(

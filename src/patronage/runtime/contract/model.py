@@ -21,7 +21,6 @@ References
 """
 
 import dataclasses
-import numbers
 import reprlib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -32,7 +31,8 @@ from numpy.typing import ArrayLike
 from ...errors import InputError
 from ..distinct import distinct
 from ..histories import FloatArray, IndexArray
-from ..purchase.model import MOST_DISCOUNTED, real_numbers
+from ..plain_numbers import one_number, plain_numbers
+from ..purchase.model import MOST_DISCOUNTED
 from ..summation import MOST_PERIODS
 from .gamma_differences import log_beta_drop
 from .renewal_sums import Remaining, aged, renewal_sum
@@ -84,22 +84,22 @@ class ContractParams(ABC):
 
     def survival(self, periods: ArrayLike) -> FloatArray:
         """Share of new customers who make the t-th renewal, for each t of 0 and above; S(0) is 1."""
-        t = _checked_periods(periods)
+        t = checked_periods(periods)
         return np.exp(-log_beta_drop(*map(np.asarray, (self.beta, self.alpha, t**self.shape))))
 
     def churn_probability(self, periods: ArrayLike) -> FloatArray:
         """Share of those due for the t-th renewal who decline it, for each t of 1 and above."""
-        t = _checked_periods(periods, least=1)
+        t = checked_periods(periods, least=1)
         return -np.expm1(-self._log_lost(t - 1, np.ones_like(t)))
 
     def retention_rate(self, periods: ArrayLike) -> FloatArray:
         """Share of those due for the t-th renewal who make it, S(t) / S(t - 1), for each t of 1 and above."""
-        t = _checked_periods(periods, least=1)
+        t = checked_periods(periods, least=1)
         return np.exp(-self._log_lost(t - 1, np.ones_like(t)))
 
     def churn_time_probability(self, periods: ArrayLike) -> FloatArray:
         """Share of new customers who leave at the t-th renewal, S(t - 1) - S(t), for each t of 1 and above."""
-        t = _checked_periods(periods, least=1)
+        t = checked_periods(periods, least=1)
         return self.survival(t - 1) * self.churn_probability(t)
 
     def probability_alive(self, tenures: Tenures, horizon: ArrayLike) -> FloatArray:
@@ -110,7 +110,10 @@ class ContractParams(ABC):
         horizon : int or array-like, shape (n,)
             Whole, 0 and above.
         """
-        more = np.broadcast_to(_checked_periods(horizon), len(tenures))
+        more = checked_periods(horizon)
+        if more.shape not in ((), (len(tenures),)):
+            message = f"horizon must be one number, or one for each of {len(tenures):,} customers; got {len(more):,}."
+            raise InputError(message)
         alive = np.exp(-self._log_lost(tenures.renewed, more))
         return np.where(tenures.churned, 0.0, alive)
 
@@ -151,10 +154,11 @@ class ContractParams(ABC):
             w, periods until the next renewal, 0 to 1: 0 right before it, 1 right after the last one.
         """
         rate = np.log1p(_checked_rate(discount_rate, horizon))
-        if not isinstance(next_payment_in, numbers.Real) or not 0 <= next_payment_in <= 1:
-            message = f"next_payment_in must be 0 to 1 periods; got {next_payment_in!r}."
+        wait = one_number(next_payment_in)
+        if wait is None or not 0 <= wait <= 1:
+            message = f"next_payment_in must be 0 to 1 periods; got {reprlib.repr(next_payment_in)}."
             raise InputError(message)
-        early = float(np.exp(rate * (1 - float(next_payment_in))))
+        early = float(np.exp(rate * (1 - wait)))
         return early * self._summed(tenures, rate, horizon)
 
     def discounted_lifetime_new(
@@ -176,10 +180,10 @@ class ContractParams(ABC):
             Whether a period is paid at its start or at its end.
         """
         rate = np.log1p(_checked_rate(discount_rate, horizon))
-        if payment not in ("start", "end"):
-            message = f"payment must be start or end; got {payment!r}."
+        if not isinstance(payment, str) or payment not in ("start", "end"):
+            message = f"payment must be start or end; got {reprlib.repr(payment)}."
             raise InputError(message)
-        rest = None if horizon is None else float(_checked_periods(horizon, least=1)) - 1
+        rest = None if horizon is None else checked_horizon(horizon, least=1) - 1
         later = self._summed(self._newcomers(), rate, rest)
         return (1 + later) * (np.exp(-rate) if payment == "end" else 1.0)
 
@@ -204,7 +208,7 @@ class ContractParams(ABC):
         mean = np.where(tenures.churned, mean_if_left, first)
         return ChurnPropensity(mean, np.sqrt(np.where(tenures.churned, left_variance, variance)))
 
-    def draw(self, tenures: Tenures, horizon: int, size: int, rng: np.random.Generator) -> FloatArray:
+    def draw(self, tenures: Tenures, horizon: float, size: int, rng: np.random.Generator) -> FloatArray:
         r"""Random numbers of renewals still made within the horizon, for given parameters.
 
         With λ = -ln(1 - θ) and a standard exponential variate e, a customer makes the renewals up to
@@ -215,7 +219,7 @@ class ContractParams(ABC):
         ndarray of float64, shape (size, n)
             0 ... horizon; each row is one future of all customers.
         """
-        most = float(_checked_periods(horizon))
+        most = checked_horizon(horizon)
         n, c = tenures.renewed, np.asarray(self.shape, dtype=np.float64)
         alpha, stayed = np.broadcast_to(self.alpha, n.shape), self.beta + n**c
         log_odds = _log_gamma_variates(alpha, size, rng) - _log_gamma_variates(stayed, size, rng)
@@ -233,7 +237,7 @@ class ContractParams(ABC):
 
     def _summed(self, tenures: Tenures, rate: float, horizon: float | None) -> FloatArray:
         """Discounted renewals to come, computed once for customers whose future is the same."""
-        most = np.inf if horizon is None else float(_checked_periods(horizon))
+        most = np.inf if horizon is None else checked_horizon(horizon)
         if most == 0:
             return np.zeros(len(tenures))
         renewed = tenures.renewed
@@ -256,29 +260,46 @@ class ContractParams(ABC):
         }
 
 
-def _checked_periods(periods: ArrayLike, least: int = 0) -> FloatArray:
-    t = real_numbers(periods)
-    if t is None or not ((t >= least) & (t <= MOST_PERIODS) & (t == np.floor(t))).all():
+def checked_periods(periods: ArrayLike, least: int = 0) -> FloatArray:
+    """Return a number or a flat sequence of numbers of renewals, shape () or (m,), or refuse them.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, not whole, below `least`, above `MOST_PERIODS`, or a table.
+    """
+    t = plain_numbers(periods)
+    if t is None or t.ndim > 1 or not ((t >= least) & (t <= MOST_PERIODS) & (t == np.floor(t))).all():
         message = (
-            f"Periods and horizons are whole numbers of renewals, {least} and above, at most {MOST_PERIODS:,.0f}; got "
-            f"{reprlib.repr(periods)}."
+            "Periods and horizons are whole numbers of renewals, one or a flat sequence of them, "
+            f"{least} and above, at most {MOST_PERIODS:,.0f}; got {reprlib.repr(periods)}."
         )
         raise InputError(message)
     return t
 
 
+def checked_horizon(horizon: Any, least: int = 0) -> float:
+    """Return one number of renewals, or refuse what is none; see `checked_periods`."""
+    one = checked_periods(horizon, least)
+    if one.ndim:
+        message = f"horizon must be one whole number of renewals, the same for all; got {reprlib.repr(horizon)}."
+        raise InputError(message)
+    return float(one)
+
+
 def _checked_rate(discount_rate: float, horizon: float | None) -> float:
-    if not isinstance(discount_rate, numbers.Real) or not 0 <= discount_rate < np.inf:
-        message = f"discount_rate must be a finite rate per period, 0 and above; got {discount_rate!r}."
+    rate = one_number(discount_rate)
+    if rate is None or not 0 <= rate < np.inf:
+        message = f"discount_rate must be a finite rate per period, 0 and above; got {reprlib.repr(discount_rate)}."
         raise InputError(message)
     least = MOST_DISCOUNTED / MOST_PERIODS
-    if horizon is None and discount_rate < least:
+    if horizon is None and rate < least:
         message = (
             f"Without a horizon the discount rate must be above 0, {least:.2g} or more, so that nothing counts beyond "
             f"{MOST_PERIODS:g} renewals; got {discount_rate!r}. Give a horizon or a larger rate."
         )
         raise InputError(message)
-    return float(discount_rate)
+    return rate
 
 
 def _log_gamma_variates(shape: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:

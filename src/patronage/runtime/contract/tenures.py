@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
-from ..histories import FloatArray, IndexArray, refuse_rows
+from ..histories import COMPLEX, FloatArray, IndexArray, as_numbers, refuse_rows
+from ..summation import MOST_PERIODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,11 @@ def checked_tenures(tenure: ArrayLike, churned: ArrayLike | None = None, ids: Se
     Raises
     ------
     InputError
-        If a tenure is missing, negative or not whole, `churned` is not true or false, or a customer churned with
-        tenure 0, who never had a renewal to decline.
+        If a column holds no numbers, a tenure is missing, negative, not whole or above `MOST_PERIODS`, `churned` is
+        not true or false, or a customer churned with tenure 0, who never had a renewal to decline.
     """
-    periods = np.asarray(tenure, dtype=np.float64)
-    left = np.zeros(len(periods)) if churned is None else _truth_values(churned)
+    periods = as_numbers("tenure", tenure)
+    left = np.zeros_like(periods) if churned is None else _truth_values(churned)
     if periods.ndim != 1 or left.shape != periods.shape:
         message = f"tenure and churned must be columns of one length; got shapes {periods.shape}, {left.shape}."
         raise InputError(message)
@@ -66,6 +67,7 @@ def checked_tenures(tenure: ArrayLike, churned: ArrayLike | None = None, ids: Se
     failures = {
         "tenure missing or not finite": ~finite,
         "tenure negative or not whole": finite & ((periods < 0) | (periods != np.floor(periods))),
+        f"tenure above {MOST_PERIODS:,.0f}": finite & (periods > MOST_PERIODS),
         "churned neither true nor false": ~np.isin(left, (0.0, 1.0)),
         "churned with tenure 0": (periods == 0) & (left == 1),
     }
@@ -75,12 +77,19 @@ def checked_tenures(tenure: ArrayLike, churned: ArrayLike | None = None, ids: Se
 
 def _truth_values(churned: ArrayLike) -> FloatArray:
     """Truth values as 0.0 and 1.0; NaN for what is none."""
-    values = np.asarray(churned)
-    if values.dtype == object or values.dtype.kind in "US":
-        known = {True: 1.0, False: 0.0}
-        return np.array([known.get(value, np.nan) if _is_number(value) else np.nan for value in values.tolist()])
-    return values.astype(np.float64)
+    try:
+        values = np.asarray(churned)
+    except ValueError as error:
+        message = f"churned must hold truth values: {error}."
+        raise InputError(message) from error
+    if values.dtype.kind in "OUS":
+        return np.array([_truth_value(value) for value in values.flat], dtype=np.float64).reshape(values.shape)
+    return as_numbers("churned", values)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, bool | int | float | np.bool_ | np.number)
+def _truth_value(value: Any) -> float:
+    """1.0 or 0.0 of True or False and numbers that are equal to them, such as decimal ones; NaN of all else."""
+    try:
+        return np.nan if isinstance(value, COMPLEX) else {True: 1.0, False: 0.0}.get(value, np.nan)
+    except TypeError:  # It has no hash, so it is none of them.
+        return np.nan
