@@ -162,3 +162,17 @@ def test_the_ways_to_compute_meet_where_one_takes_over_from_the_other():
         assert (np.diff(bought) > 0).all()
         assert (slope < 1 + 1e-9).all()
         assert (np.diff(slope) < 1e-7).all()
+
+
+@pytest.mark.parametrize(
+    "params", [(900.0, 0.01, 1.37, 2.2), (50.0, 1e-3, 1.01, 0.7), (3.0, 0.5, 2.3, 5.0), (700.0, 0.002, 0.83, 1.9)]
+)
+@pytest.mark.parametrize("horizon", [1e5, 1e12, 1e18])
+def test_a_newcomer_keeps_digits_when_purchases_are_beyond_counting(params, horizon):
+    """Equation (9) of Fader, Hardie and Lee (2005), in 120 digits."""
+    with mp.workdps(120):
+        r, alpha, a, b = map(mp.mpf, params)
+        t = mp.mpf(horizon)
+        alive = (alpha / (alpha + t)) ** r * mp.hyp2f1(r, b, a + b - 1, t / (alpha + t))
+        expected = float((a + b - 1) / (a - 1) * (1 - alive))
+    assert BetaGeoParams(*params).expected_purchases_new(horizon) == pytest.approx(expected, rel=1e-9)

@@ -43,6 +43,7 @@ _VALUES_AT_ONCE = 1 << 16
 _FARTHEST_BEND = 32.0
 _LARGEST_LOG = 600.0
 _GAMMA_CORE = 8.0
+_STEEP, _STEEPER = 20.0, 16.0
 
 
 def gauss_legendre(
@@ -135,16 +136,20 @@ def beta_mean(
     a, b : ndarray, shape (n,)
         Parameters of the beta distributions.
     scale : ndarray, shape (n,)
-        Where 1 / p is much larger than this, the function is constant. The nodes are the fewer the smaller it is.
+        Where 1 / p is much larger than this, the function is constant; elsewhere it may grow as 1 / p. The nodes are
+        the fewer the smaller it is.
 
     Returns
     -------
     ndarray, shape (n,)
     """
     # Steps must be short as far as the function's own bend, which lies at p = 1 / scale.
-    core = _core(np.log1p(a) - np.log1p(b) + np.log1p(scale))
-    first, rule = distinct(a, b, core)
-    rules = _BetaRules(a[first], b[first], core[first])
+    log_scale = np.log1p(scale)
+    core = _core(np.log1p(a) - np.log1p(b) + log_scale)
+    # What the function may grow by before the density ends: few different ones, so that rows share their rules.
+    grown = _STEEPER * np.ceil(np.maximum(log_scale - _STEEP, 0.0) / _STEEPER)
+    first, rule = distinct(a, b, core, grown)
+    rules = _BetaRules(a[first], b[first], core[first], grown[first])
     mean = np.empty(len(a))
     for rows, which, place, number in _groups(rules, rule):
         logit, weight = rules.nodes(which, number)
@@ -213,11 +218,15 @@ class _StretchedRules(ABC):
         m, w and k.
     peak : ndarray, shape (n,)
         Where the density is largest.
+    grown : ndarray, shape (n,), or float
+        Logarithm of what the function may grow by where the density falls.
     """
 
-    def __init__(self, middle: FloatArray, width: FloatArray, core: FloatArray, peak: FloatArray) -> None:
+    def __init__(
+        self, middle: FloatArray, width: FloatArray, core: FloatArray, peak: FloatArray, grown: FloatArray | float = 0.0
+    ) -> None:
         self.middle, self.width, self.core = middle, np.minimum(1.0, width), core
-        self._least = self._log_density(peak[:, None])[:, 0] + _LEAST
+        self._least = self._log_density(peak[:, None])[:, 0] + _LEAST - grown
         self._left, right = self._end(-1.0), self._end(1.0)
         # Few different numbers of nodes, so that many rules are computed together.
         self.number = (16 * np.ceil(((self._left + right) / _STEP + 1) / 16)).astype(np.intp)
@@ -250,9 +259,9 @@ class _StretchedRules(ABC):
 class _BetaRules(_StretchedRules):
     """Rules for logit p where p is Beta(a, b)."""
 
-    def __init__(self, a: FloatArray, b: FloatArray, core: FloatArray) -> None:
+    def __init__(self, a: FloatArray, b: FloatArray, core: FloatArray, grown: FloatArray) -> None:
         self.a, self.b = a, b
-        super().__init__(np.log1p(a) - np.log1p(b), np.sqrt(1 / a + 1 / b), core, np.log(a) - np.log(b))
+        super().__init__(np.log1p(a) - np.log1p(b), np.sqrt(1 / a + 1 / b), core, np.log(a) - np.log(b), grown)
 
     def _log_density(self, location: FloatArray, which: IndexArray | slice = slice(None)) -> FloatArray:
         a, b = self.a[which, None], self.b[which, None]
