@@ -1,5 +1,6 @@
 """BG/NBD estimates against the literature, an independent package, and simulated truth."""
 
+import mpmath as mp
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from patronage.models.base import histories_of
 from patronage.models.purchase.beta_geometric_sums import ROWS_AT_ONCE, BetaGeoLikelihood
 from patronage.models.purchase.bg_nbd import beta_geometric_rows
 from patronage.models.rows import SummedLikelihood
+from patronage.runtime.counting import counted_histories
 from patronage.runtime.histories import Histories
 from patronage.runtime.purchase.bg_nbd import BetaGeoParams
 
@@ -112,6 +114,28 @@ def test_the_sum_by_tables_is_that_of_the_rows_where_odds_overflow(chances):
     assert found.value == pytest.approx(rows.value @ counts, rel=1e-13)
     assert found.gradient == pytest.approx(rows.gradient @ counts, rel=1e-11)
     assert found.hessian == pytest.approx(rows.hessian @ counts, rel=1e-11)
+
+
+@pytest.mark.parametrize(("chances", "days"), [(0, [1, 5, 40]), (1, [0, 0, 40])])
+def test_a_tiny_b_is_not_lost_in_the_purchases(chances, days):
+    """Of one customer who had one chance to leave: equation (6) of Fader, Hardie and Lee (2005), in 60 digits."""
+    histories, values = Histories(*np.array([days], dtype=float).T), np.array([0.3, 2.0, 1e-16, 3e-16])
+    with mp.workdps(60):
+        r, alpha, a, b = map(mp.mpf, values.tolist())
+        x, t_x, T = map(mp.mpf, days)
+        stays = mp.beta(a, b + x + chances) / mp.beta(a, b) * (alpha / (alpha + T)) ** r * (alpha + T) ** -x
+        left = mp.beta(a + 1, b + x + chances - 1) / mp.beta(a, b) * (alpha / (alpha + t_x)) ** r * (alpha + t_x) ** -x
+        expected = float(mp.log(mp.rf(r, x) * (stays + left)))
+    assert BetaGeoLikelihood(histories, np.ones(1), chances)(values).value == pytest.approx(expected, rel=1e-12)
+    assert beta_geometric_rows(values, histories, chances).value == pytest.approx([expected], rel=1e-12)
+
+
+def test_time_in_minutes_costs_no_more_than_in_days():
+    """Tables have a place for each distinct value, not for each minute of three years."""
+    minutes = np.array([[0, 0, 1_500_000], [1, 400_001, 1_500_000], [70_000, 1_499_999, 1_500_001]], dtype=float)
+    likelihood = BetaGeoLikelihood(counted_histories(*minutes.T)[0], np.ones(3))
+    assert (len(likelihood.x), len(likelihood.t_x), len(likelihood.T)) == (3, 3, 2)
+    assert likelihood.rising.places is None
 
 
 @pytest.mark.parametrize("chances", [0, 1])

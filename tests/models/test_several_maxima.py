@@ -134,3 +134,16 @@ def test_an_edge_is_told_in_units_of_the_data():
     (boundary,) = [check for check in model.certificate_.checks if check.name == "boundary"]
     assert not boundary.passed
     assert "times the mean length of observation, 40)" in boundary.words
+
+
+def test_a_higher_climb_that_did_not_arrive_fails_the_certificate():
+    """Two of five never come back, which Pareto/NBD can tell only at its edge; its own maximum is NBD, and is lower."""
+    rng, n = np.random.default_rng(6), 160
+    world = die_at_any_time(n, 0.6, 5.0, 50.0, 50_000.0, rng.uniform(20, 60, n), rng)
+    world.loc[rng.random(n) < 0.4, ["frequency", "recency"]] = 0.0
+    model = ParetoNBD().fit(world)
+    assert ModifiedBetaGeoNBD().fit(world).log_likelihood_ > model.log_likelihood_ + 5
+    failed = {check.name: check for check in model.certificate_.failed}
+    assert failed["starts"].value * n == pytest.approx(6.09, abs=0.01)
+    assert "no maximum" in failed["starts"].words
+    assert "use that instead" not in failed["beyond NBD"].words

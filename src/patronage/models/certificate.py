@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from patronage.models.likelihood import GRADIENT_TOLERANCE, Estimate, same_maximum
+from patronage.models.likelihood import GRADIENT_TOLERANCE, Climb, Estimate, same_maximum
 
 LOOSEST = 2.0
 """Standard error of a logarithm above which a direction counts as not identified: a factor of e⁴ = 55 either way."""
@@ -110,7 +110,7 @@ def of_maximum(estimate: Estimate, names: Sequence[str], n: float) -> list[Check
         else f"smallest eigenvalue of the information per customer {least:.1e}: not a maximum but a flat ridge or a "
         f"saddle along {_direction(estimate, names)}. Standard errors do not exist; use a simpler model or priors.",
     )
-    return [gradient, curvature, _identified(estimate, names, n), _starts(estimate)]
+    return [gradient, curvature, _identified(estimate, names, n), _starts(estimate, names)]
 
 
 def _identified(estimate: Estimate, names: Sequence[str], n: float) -> Check:
@@ -139,7 +139,16 @@ def _direction(estimate: Estimate, names: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]} {how}"
 
 
-def _starts(estimate: Estimate) -> Check:
+def _starts(estimate: Estimate, names: Sequence[str]) -> Check:
+    if beyond := higher_climb(estimate):
+        gap, climb = beyond
+        where = ", ".join(f"{name} {value:.3g}" for name, value in zip(names, climb.end, strict=False))
+        words = (
+            f"a start that reached no maximum ended {gap:.1e} per customer higher, at {where}: beyond this maximum the "
+            "likelihood rises towards an edge of the model, as where some leave at once. Compare models that have a "
+            "maximum there (MBG/NBD), or use priors."
+        )
+        return Check("starts", False, gap, words)
     sizes = [one.n_histories for one in estimate.climbs]
     first = [one for one in estimate.climbs if one.n_histories == sizes[0]] if sizes else []
     arrived = [one for one in first if one.gradient_norm <= GRADIENT_TOLERANCE]
@@ -158,6 +167,26 @@ def _starts(estimate: Estimate) -> Check:
         f"{gap:.1e} per customer: the likelihood has several maxima or a long ridge."
     )
     return Check("starts", False, gap, words)
+
+
+def higher_climb(estimate: Estimate) -> tuple[float, Climb] | None:
+    """The climb over all data that ended highest, if it is above the estimate without having arrived, and by how much.
+
+    Returns
+    -------
+    gap : float
+        In the mean of what was maximised, per customer.
+    climb : Climb
+    """
+    climbs = [one for one in estimate.climbs if one.n_histories == estimate.climbs[-1].n_histories]
+    arrived = [one.mean_log_likelihood for one in climbs if one.gradient_norm <= GRADIENT_TOLERANCE]
+    ended = [one for one in climbs if np.isfinite(one.mean_log_likelihood)]
+    if not arrived:
+        return None
+    highest = max(ended, key=lambda one: one.mean_log_likelihood)
+    if same_maximum(max(arrived), highest.mean_log_likelihood):
+        return None
+    return highest.mean_log_likelihood - max(arrived), highest
 
 
 class Unit(NamedTuple):
@@ -208,7 +237,7 @@ def of_edges(params: Mapping[str, float], units: Mapping[str, Unit] | None = Non
     return Check("boundary", False, np.nan, words)
 
 
-def of_nested(simpler: Mapping[str, float], log_likelihood: float) -> list[Check]:
+def of_nested(simpler: Mapping[str, float], log_likelihood: float, is_highest: bool = True) -> list[Check]:
     """Check that the likelihood is above that of each special case; if it is equal, the model has gone over into it.
 
     Parameters
@@ -217,6 +246,8 @@ def of_nested(simpler: Mapping[str, float], log_likelihood: float) -> list[Check
         Title of each special case, and its log-likelihood of the same data.
     log_likelihood : float
         That of the model.
+    is_highest : bool
+        Whether no climb ended higher; see `higher_climb`.
     """
     checks = []
     for title, value in simpler.items():
@@ -226,7 +257,8 @@ def of_nested(simpler: Mapping[str, float], log_likelihood: float) -> list[Check
         if gain < -noise:
             words += " A special case cannot fit better: this is not the maximum."
         elif gain <= noise:
-            words += f" The maximum lies on the ridge where the model goes over into {title}: use that instead."
+            words += f" The maximum lies on the ridge where the model goes over into {title}"
+            words += ": use that instead." if is_highest else ", but another start ended higher: see starts."
         checks.append(Check(f"beyond {title}", bool(gain > noise), gain, words))
     return checks
 

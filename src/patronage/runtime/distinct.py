@@ -108,7 +108,16 @@ def coded_histories(histories: Histories) -> list[tuple[FloatArray, IndexArray]]
     if days is None or not len(histories):
         return [coded(column) for column in histories.columns]
     columns = ((days.frequency, 1.0), (days.recency, days.unit), (days.T, days.unit))
-    return [(np.arange(place.max() + 1) / unit, place) for place, unit in columns]
+    return [_coded_whole(place, unit) for place, unit in columns]
+
+
+def _coded_whole(place: IndexArray, unit: float) -> tuple[FloatArray, IndexArray]:
+    """Take a column of whole numbers apart as `coded` does; its table has no more places than there are rows."""
+    most = int(place.max())
+    if most < len(place):
+        return np.arange(most + 1) / unit, place
+    taken, place = np.unique(place, return_inverse=True)
+    return taken / unit, place
 
 
 def representatives(*columns: FloatArray) -> tuple[IndexArray, IndexArray] | None:

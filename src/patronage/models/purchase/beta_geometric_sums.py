@@ -26,8 +26,8 @@ LONG_RUN = 4096
 """Histories with one number of purchases from which on it pays to evaluate them by themselves: what depends on this
 number alone is then looked up once, and need not be summed."""
 
-MOST_STEPS = 1 << 17
-"""Purchases up to which a rising factorial is the product of its factors."""
+FACTORS_A_VALUE = 64
+"""Purchases for each distinct number of them, up to which rising factorials are the products of their factors."""
 
 LARGEST_LOG_ODDS = 690.0
 """Above it, where the logarithm of 1 + odds is that of the odds, odds overflow."""
@@ -105,7 +105,7 @@ class BetaGeoLikelihood:
         log_T, log_t_x = np.log(alpha + self.T), np.log(alpha + self.t_x)
         until, since = 1 / (alpha + self.T), 1 / (alpha + self.t_x)
         # Nobody had a chance to leave where this is not above 0, and no row looks there.
-        stays = np.maximum(b + self.x - 1 + self.chances_at_start, np.finfo(np.float64).tiny)
+        stays = np.maximum(b + (self.x - 1 + self.chances_at_start), np.finfo(np.float64).tiny)
         power, log_chance, by_stays = r + self.x, np.log(a) - np.log(stays), -1 / stays
 
         def of_block(block: Block) -> Evaluation:
@@ -173,7 +173,7 @@ class RisingSums:
     def __init__(self, steps: FloatArray, weights: NDArray[Any]) -> None:
         self.steps, self.weights = steps, weights
         self.places: IndexArray | None = None
-        if steps.max(initial=0) <= MOST_STEPS:
+        if steps.max(initial=0) <= FACTORS_A_VALUE * len(steps):
             at_least = np.cumsum(np.bincount(steps.astype(np.intp), weights)[::-1])[::-1]
             self.weights, self.places = at_least[1:], np.arange(len(at_least) - 1)
 

@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from patronage.errors import ConfigError, FitError, InputError, ModelError
-from patronage.models.base import Engine, checked_weights, unknown_estimate
+from patronage.models.base import Engine, checked_weights, required_columns, unknown_estimate
 from patronage.models.covariates import Slots
 from patronage.models.likelihood import Estimate, trigamma
 from patronage.models.purchase.bg_nbd import beta_geometric_starts
@@ -236,6 +236,7 @@ class _RegularModel(PurchaseModel):
 
     def _known_intervals(self, frame: Any, weights: ArrayLike | None) -> float | None:
         """Mean logarithm of the times between purchases; nothing if the frame lacks log_intervals."""
+        required_columns(frame, ())
         if "log_intervals" not in frame:
             if self.k is None:
                 message = (

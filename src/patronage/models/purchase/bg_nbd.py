@@ -129,7 +129,7 @@ def beta_geometric_rows(parameters: Parameters, histories: Histories, chances_at
     rows = Rows(alive, gradient, symmetric(4, len(x), entries))
 
     had_chance = x + m > 0
-    stays = np.where(had_chance, b + x + m - 1, 1.0)
+    stays = np.where(had_chance, b + (x + m - 1), 1.0)
     gap = 1 / (alpha + T) - 1 / (alpha + t_x)
     log_odds = (r + x) * np.log1p((T - t_x) / (alpha + t_x)) + np.log(a / stays)
     log_odds = np.where(had_chance, log_odds, -np.inf)

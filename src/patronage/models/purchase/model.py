@@ -20,7 +20,7 @@ from patronage.models.base import (
     required_columns,
     unknown_estimate,
 )
-from patronage.models.certificate import Certificate, Unit, of_edges, of_maximum, of_nested, of_totals
+from patronage.models.certificate import Certificate, Unit, higher_climb, of_edges, of_maximum, of_nested, of_totals
 from patronage.models.covariates import CovariatePlan, Slots
 from patronage.models.likelihood import (
     Estimate,
@@ -246,7 +246,9 @@ class PurchaseModel(PredictingModel):
             of_edges(positive, self._units(counts @ histories.frequency / counts.sum(), mean_time)),
             # What was maximised is not the likelihood where there are priors, so it may lie below a special case.
             *of_nested(
-                {} if self.is_penalised else self._special_cases(histories, counts), self.comparable_log_likelihood_
+                {} if self.is_penalised else self._special_cases(histories, counts),
+                self.comparable_log_likelihood_,
+                is_highest=higher_climb(estimate) is None,
             ),
             of_totals(expected, float(counts @ histories.frequency), "repeat purchases"),
         )

@@ -93,7 +93,7 @@ class BetaGeoParams(PurchaseParams):
     def moments_if_dead(self, histories: Histories) -> Moments:
         """Gamma(r + x, α + t_x) and Beta(a + 1, b + x - 1)."""
         x = histories.frequency
-        stayed = np.where(x > 0, self.b + x - 1, np.nan)
+        stayed = np.where(x > 0, self.b + (x - 1), np.nan)
         return gamma_beta_moments(self.r + x, self.alpha + histories.recency, self.a + 1 + 0 * x, stayed)
 
 
