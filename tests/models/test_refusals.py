@@ -1,5 +1,8 @@
 """What the models refuse, and how they say it."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,10 +10,10 @@ import pytest
 from lifetimes.datasets import load_cdnow_summary
 
 from patronage.errors import ConfigError, InputError, ModelError
-from patronage.models import BetaGeoNBD, GammaGamma, ModifiedBetaGeoNBD, ParetoNBD
+from patronage.models import BetaGeoCNBD, BetaGeoNBD, GammaGamma, ModifiedBetaGeoNBD, ParetoNBD
 from patronage.value.lifetime import customer_lifetime_value
 
-FRAME = load_cdnow_summary()
+FRAME, RNG = load_cdnow_summary(), np.random.default_rng(1)
 CALLS = {
     "new, horizon below 0": (lambda m: m.expected_purchases_new(-1), "1 of 1 are not, first: -1.0"),
     "new, horizon missing": (lambda m: m.expected_purchases_new([1.0, np.nan]), "1 of 2 are not, first: nan"),
@@ -41,6 +44,21 @@ CALLS = {
         "above the 1,000,000,000 that one call computes",
     ),
     "n_max not whole": (lambda m: m.purchase_probabilities_new(2.5, 3.0), "n_max must be a whole number"),
+    "n_max of days": (
+        lambda m: m.purchase_probabilities(FRAME, np.timedelta64(3, "D"), 3.0),
+        "n_max must be a whole number",
+    ),
+    "truth as horizon": (lambda m: m.expected_purchases(FRAME, True), "horizon must be a finite time.*got True"),
+    "masked horizon": (
+        lambda m: m.survival(FRAME, np.ma.masked_array([1.0, 2.0], mask=[False, True])),
+        "a number or a flat sequence",
+    ),
+    "endless draws": (lambda m: m.total_interval(FRAME, 3.0, size=10**30, rng=RNG), "at most 100,000,000 draws"),
+    "futures beyond memory": (
+        lambda m: m.draw(FRAME, 3.0, 10**8, RNG),
+        "above the 1,000,000,000 that one call draws",
+    ),
+    "draws as a duration": (lambda m: m.draw(FRAME, 3.0, np.timedelta64(3, "D"), RNG), "size must be a whole number"),
     "rate as text": (lambda m: m.discounted_expected_purchases(FRAME, "x"), "rate must be a finite discount rate"),
     "level in per cent": (lambda m: m.summary(90), "0.9 is 90 %"),
     "level as text": (lambda m: m.summary("a"), "level must lie between 0 and 1.*got 'a'"),
@@ -74,11 +92,17 @@ def test_horizons_of_another_number_of_newcomers():
         (FRAME.assign(T=np.timedelta64(5, "D")).astype({"T": object}), "T holds dates or durations"),
         (FRAME.assign(recency=pd.to_timedelta(FRAME["recency"], "D")), "recency holds dates or durations"),
         (FRAME.drop(columns="T"), "lacks the columns T; it has ID, frequency, recency"),
+        (
+            {**FRAME, "T": np.ma.masked_array(FRAME["T"], mask=FRAME["frequency"] > 9)},
+            "T has masked places, which hold no numbers",
+        ),
+        (FRAME.assign(frequency=10**400), "frequency must hold numbers"),
     ],
 )
 def test_frames_that_are_none(frame, said):
-    with pytest.raises(InputError, match=said):
-        BetaGeoNBD().fit(frame)
+    for model in (BetaGeoNBD(), BetaGeoCNBD(k=2)):
+        with pytest.raises(InputError, match=said):
+            model.fit(frame)
 
 
 def test_an_arrow_table_is_a_frame():
@@ -152,3 +176,19 @@ def test_numbers_of_any_type_are_the_same_rate(kind, rate):
     for horizon in (None, 30):
         expected = model.discounted_expected_purchases(FRAME.head(5), 4.0, horizon)
         assert model.discounted_expected_purchases(FRAME.head(5), rate, horizon).equals(expected)
+
+
+@pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
+@pytest.mark.parametrize("half", [Fraction(1, 2), Decimal("0.5"), np.float16(0.5)])
+def test_fractions_and_decimals_are_numbers(kind, half):
+    model, some = kind().fit(FRAME), FRAME.head(5)
+    calls = (
+        lambda m, h: m.expected_purchases(some, h),
+        lambda m, h: m.survival(some, [h]),
+        lambda m, h: m.draw(some, h, 3, np.random.default_rng(1)),
+        lambda m, h: m.predictive_interval(some, h, rng=np.random.default_rng(1)),
+        lambda m, h: m.total_interval(some, h, rng=np.random.default_rng(1)),
+        lambda m, h: m.next_purchase_quantiles(some, h),
+    )
+    for call in calls:
+        assert np.array_equal(call(model, half), call(model, 0.5))

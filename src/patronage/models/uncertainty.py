@@ -31,11 +31,14 @@ from patronage.runtime.blocks import on_all_processors
 from patronage.runtime.distinct import distinct
 from patronage.runtime.histories import FloatArray, Histories, IndexArray
 from patronage.runtime.posterior import ParameterPosterior, draw_future
-from patronage.runtime.purchase.model import PurchaseParams
+from patronage.runtime.purchase.model import MOST_PROBABILITIES, PurchaseParams
 
 PARAMETER_DRAWS = 50
 """Draws of the parameters that the distribution of one customer is averaged over: their own spread adds little to what
 is unknown of one customer, so that a few will do."""
+
+MOST_DRAWS = 10**8
+"""Draws of one call at most; their parameters alone take some gigabytes."""
 
 MOST_COUNTED = 255
 """Purchases up to which a distribution is computed; beyond, it is simulated."""
@@ -129,7 +132,14 @@ def draw_futures(outlook: Outlook, horizon: float, size: int, rng: np.random.Gen
     ndarray of float64, shape (n, size)
         Purchases within the horizon; n x size numbers are held at once.
     """
-    futures = np.empty((len(outlook.inverse), checked_size(size)))
+    n, numbers = len(outlook.inverse), len(outlook.inverse) * checked_size(size)
+    if numbers > MOST_PROBABILITIES:
+        message = (
+            f"{size:,} futures of {n:,} customers are {numbers:,} numbers, above the {MOST_PROBABILITIES:,} that one "
+            "call draws. Choose a smaller size, or ask for fewer customers at once."
+        )
+        raise InputError(message)
+    futures = np.empty((n, size))
 
     def keep(at: int, purchases: FloatArray) -> None:
         futures[:, at] = purchases
@@ -171,7 +181,7 @@ def count_interval(
         Whole numbers. P(Y < low) and P(Y > high) are at most (1 - level) / 2 each; no narrower interval has that.
     """
     tail = (1 - checked_level(level)) / 2
-    drawn = outlook.draw_parameters(checked_size(size), rng)
+    horizon, drawn = outlook.estimate.checked_horizon(horizon), outlook.draw_parameters(checked_size(size), rng)
     low, high = np.zeros((2, len(outlook.cases)))
 
     def settle(block: tuple[IndexArray, int]) -> IndexArray:
@@ -214,7 +224,7 @@ def count_distribution(
     below, upto : ndarray of float64, shape (n,)
         P(Y < count) and P(Y <= count).
     """
-    drawn = outlook.draw_parameters(checked_size(size), rng)
+    horizon, drawn = outlook.estimate.checked_horizon(horizon), outlook.draw_parameters(checked_size(size), rng)
     first, inverse = distinct(outlook.inverse.astype(np.float64), counts)
     case, count = outlook.inverse[first], counts[first].astype(np.intp)
     below, upto = np.zeros(len(first)), np.ones(len(first))
@@ -268,6 +278,9 @@ def checked_size(size: Any, level: float | None = None) -> int:
         If it is not whole and positive, or too small to have a draw beyond each end of an interval of that level.
     """
     least = 1 if level is None else int(np.ceil(2 / (1 - checked_level(level)) - 1e-9))
+    if isinstance(size, int | np.integer) and size > MOST_DRAWS:
+        message = f"size must be at most {MOST_DRAWS:,} draws; got {size:,}."
+        raise InputError(message)
     if isinstance(size, bool | np.timedelta64) or not isinstance(size, int | np.integer) or size < least:
         why = "" if level is None else f", because a level of {level} needs a draw beyond each end"
         message = f"size must be a whole number of draws, {least} or more{why}; got {size!r}."
@@ -279,7 +292,7 @@ def _each_future(
     outlook: Outlook, horizon: float, size: int, rng: np.random.Generator, keep: Callable[[int, FloatArray], None]
 ) -> None:
     """Draw parameters and one future of all customers, again and again, each with a generator of its own."""
-    drawn = outlook.draw_parameters(size, rng)
+    horizon, drawn = outlook.estimate.checked_horizon(horizon), outlook.draw_parameters(size, rng)
     seeds, everyone = rng.integers(2**63, size=size), np.arange(len(outlook.cases))
 
     def one(at: int) -> None:

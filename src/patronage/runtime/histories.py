@@ -154,6 +154,9 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
     except (TypeError, ValueError) as error:
         message = f"{name} must hold numbers: {error}."
         raise InputError(message) from error
+    if np.ma.is_masked(values):
+        message = f"{name} has masked places, which hold no numbers: leave these rows out, or fill them."
+        raise InputError(message)
     kinds = set(map(type, array.flat)) if array.dtype == object else {array.dtype.type}
     if any(issubclass(kind, TIMES) for kind in kinds):
         message = (

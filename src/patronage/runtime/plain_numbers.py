@@ -1,16 +1,21 @@
 """What counts as a number among the arguments of a call."""
 
+import numbers
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from .histories import FloatArray
-from .purchase.model import real_numbers
+
+NUMBERS = "iuf"
+"""Kinds of numpy's numbers; truth values and durations are none."""
 
 
 def plain_numbers(given: Any) -> FloatArray | None:
-    """`real_numbers` of what is counted or measured: decimal numbers are numbers, truth values are none.
+    """An array of what is a real number or a sequence of such; nothing if it holds anything else.
+
+    Text, truth values, durations, complex numbers and masked places are no numbers; decimal numbers and fractions are.
 
     Examples
     --------
@@ -22,16 +27,19 @@ def plain_numbers(given: Any) -> FloatArray | None:
     """
     try:
         array = np.asarray(given)
-        if array.dtype == object:
-            exact = [float(one) if isinstance(one, Decimal) else one for one in array.flat]
-            array = np.array(exact, dtype=object).reshape(array.shape)
-    except (TypeError, ValueError):
+        if np.ma.is_masked(given) or (array.dtype == object and not all(map(_is_number, array.flat))):
+            return None
+        return array.astype(np.float64) if array.dtype.kind in NUMBERS + "O" else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    kinds = set(map(type, array.flat)) if array.dtype == object else {array.dtype.type}
-    return None if kinds & {bool, np.bool_} else real_numbers(array)
 
 
 def one_number(given: Any) -> float | None:
     """A single number as a float; nothing if it is none, or several; see `plain_numbers`."""
     array = plain_numbers(given)
     return None if array is None or array.ndim else float(array)
+
+
+def _is_number(one: Any) -> bool:
+    is_real = isinstance(one, numbers.Real | Decimal) and not isinstance(one, bool | np.bool_)
+    return is_real and (not isinstance(one, np.generic) or one.dtype.kind in NUMBERS)

@@ -293,8 +293,7 @@ class PurchaseModel(PredictingModel):
         """
         histories, values = self._histories(frame), self.estimate_.values
         encoded = self._encoded_rows(frame, len(histories))
-        one = np.arange(min(len(histories), 1))
-        self._params_of(values, encoded[one]).expected_purchases(histories.take(one), horizon)
+        self.params_class.checked_horizon(horizon)
         posterior = self._posterior() if parameter_uncertainty else certain(values, self.positive_)
         return outlook_of(histories, encoded, values, posterior, self._params_of)
 

@@ -11,7 +11,6 @@ customers differ by covariates.
 """
 
 import dataclasses
-import numbers
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from scipy import special
 from ...errors import InputError
 from ..distinct import distinct, representatives
 from ..histories import FloatArray, Histories, IndexArray
+from ..plain_numbers import one_number, plain_numbers
 from ..summation import MOST_PERIODS
 
 MOST_DISCOUNTED = 45.0
@@ -166,16 +166,16 @@ class PurchaseParams(ABC):
             If it is no number, or not 0 to `NEVER`; where time is counted in whole periods, if it is not whole or lies
             beyond `MOST_PERIODS`.
         """
-        number = real_numbers(horizon) if isinstance(horizon, numbers.Real) else None
-        if number is None or not cls._are_horizons(number):
-            message = f"horizon must be {cls._horizons_in_words()}; got {horizon!r}."
+        number = one_number(horizon)
+        if number is None or not cls._are_horizons(np.asarray(number)):
+            message = f"horizon must be {cls._horizons_in_words()}; got {reprlib.repr(horizon)}."
             raise InputError(message)
-        return float(number)
+        return abs(number)
 
     @classmethod
     def checked_horizons(cls, given: ArrayLike) -> FloatArray:
         """Return a number or a flat sequence of them as horizons, shape (m,), or refuse them; see `checked_horizon`."""
-        array = real_numbers(given)
+        array = plain_numbers(given)
         if array is None or array.ndim > 1:
             message = (
                 f"horizon must be a number or a flat sequence of numbers, each {cls._horizons_in_words()}; got "
@@ -190,7 +190,7 @@ class PurchaseParams(ABC):
                 f"{horizons[wrong][0]}."
             )
             raise InputError(message)
-        return horizons
+        return np.abs(horizons)
 
     @classmethod
     def discounted_until(cls, rate: float, horizon: Any = None) -> float:
@@ -208,18 +208,18 @@ class PurchaseParams(ABC):
         InputError
             If the rate or the horizon is none, or both leave the time without an end.
         """
-        number = real_numbers(rate) if isinstance(rate, numbers.Real) else None
+        number = one_number(rate)
         if number is None or not 0 <= number <= NEVER:
-            message = f"rate must be a finite discount rate per time unit, 0 to {NEVER:g}; got {rate!r}."
+            message = f"rate must be a finite discount rate per time unit, 0 to {NEVER:g}; got {reprlib.repr(rate)}."
             raise InputError(message)
         last = MOST_PERIODS if cls.discrete else NEVER
-        if horizon is None and rate < MOST_DISCOUNTED / last:
+        if horizon is None and number < MOST_DISCOUNTED / last:
             message = (
                 f"Without a horizon the discount rate must be above 0, {MOST_DISCOUNTED / last:.2g} or more, so that "
                 f"nothing counts beyond {last:g}; got {rate!r}. Give a horizon or a larger rate."
             )
             raise InputError(message)
-        end = MOST_DISCOUNTED / float(rate) if rate > 0 else np.inf
+        end = MOST_DISCOUNTED / number if number > 0 else np.inf
         if cls.discrete:
             end = np.ceil(end)
         return float(end if horizon is None else min(end, cls.checked_horizon(horizon)))
@@ -384,15 +384,16 @@ class PurchaseParams(ABC):
             In the model's time unit, from the end of observation; infinite where the customer may never buy again with
             a probability above 1 - q.
         """
-        if not isinstance(q, numbers.Real) or not 0 < q < 1:
-            message = f"q must lie between 0 and 1, both excluded; got {q!r}."
+        probability = one_number(q)
+        if probability is None or not 0 < probability < 1:
+            message = f"q must lie between 0 and 1, both excluded; got {reprlib.repr(q)}."
             raise InputError(message)
         columns = (histories.frequency, histories.recency, histories.T)
         first, inverse = distinct(*columns, *self.arrays().values())
         one, cases = self.at(first), histories.take(first)
         alive, living = one._alive(cases), one.living(cases)
         with np.errstate(divide="ignore"):
-            share = q / alive
+            share = probability / alive
         waited = np.full(len(first), np.inf)
         some = np.flatnonzero(share < 1)
         waited[some] = living.take(some).waited(share[some])
@@ -448,26 +449,16 @@ def newcomers(n: int) -> Histories:
     return Histories(none, none, none)
 
 
-def real_numbers(given: Any) -> FloatArray | None:
-    """An array of what is a real number or a sequence of such; nothing if it holds anything else, such as text."""
-    try:
-        array = np.asarray(given)
-        if array.dtype == object and not all(isinstance(one, numbers.Real) for one in array.flat):
-            return None
-        return array.astype(np.float64) if array.dtype.kind in "biufO" else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
 def _checked_count(n_max: int, n: int) -> int:
-    if not isinstance(n_max, numbers.Integral) or n_max < 0:
-        message = f"n_max must be a whole number of purchases, 0 and above; got {n_max!r}."
+    most = one_number(n_max)
+    if most is None or most < 0 or not most.is_integer():
+        message = f"n_max must be a whole number of purchases, 0 and above; got {reprlib.repr(n_max)}."
         raise InputError(message)
-    cells = n * (int(n_max) + 1)
+    cells = n * (int(most) + 1)
     if cells > MOST_PROBABILITIES:
         message = (
-            f"The probabilities of 0 to {n_max:,} purchases of {n:,} customers are {cells:,} numbers, above the "
+            f"The probabilities of 0 to {int(most):,} purchases of {n:,} customers are {cells:,} numbers, above the "
             f"{MOST_PROBABILITIES:,} that one call computes. Choose a smaller n_max or ask for fewer customers at once."
         )
         raise InputError(message)
-    return int(n_max)
+    return int(most)
