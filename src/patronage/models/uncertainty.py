@@ -279,7 +279,7 @@ def checked_size(size: Any, level: float | None = None) -> int:
     """
     least = 1 if level is None else int(np.ceil(2 / (1 - checked_level(level)) - 1e-9))
     if isinstance(size, int | np.integer) and size > MOST_DRAWS:
-        message = f"size must be at most {MOST_DRAWS:,} draws; got {size:,}."
+        message = f"size must be at most {MOST_DRAWS:,} draws; got {size:,}. Choose a smaller size."
         raise InputError(message)
     if isinstance(size, bool | np.timedelta64) or not isinstance(size, int | np.integer) or size < least:
         why = "" if level is None else f", because a level of {level} needs a draw beyond each end"
