@@ -158,8 +158,10 @@ class Objective:
             less = self.penalty(values)
             value, gradient, hessian = value - less.value, gradient - less.gradient, hessian - less.hessian
         slope = self.slope(values)
-        curve = np.diag(gradient * (slope if self.positive is None else np.where(self.positive, slope, 0.0)))
-        by_free = hessian * np.outer(slope, slope) + curve
+        by_free = hessian * slope * slope[:, None]
+        by_free.flat[:: len(slope) + 1] += gradient * (
+            slope if self.positive is None else np.where(self.positive, slope, 0.0)
+        )
         return Evaluation(value / self.total_weight, gradient * slope / self.total_weight, by_free / self.total_weight)
 
     def slope(self, values: FloatArray) -> FloatArray:

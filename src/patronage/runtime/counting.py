@@ -127,7 +127,8 @@ def _histories_of(numbers: IndexArray, pairs: float, unit: float) -> Histories |
             end -= 0.5
             np.floor(end, out=end)
             last -= _pairs_before(end, out=spare)
-            whole[:, rows] = purchases, last, end
+            for place, number in zip(whole, (purchases, last, end), strict=True):
+                place[rows] = number
             frequency[rows] = purchases
             np.divide(last, unit, out=recency[rows])
             np.divide(end, unit, out=T[rows])

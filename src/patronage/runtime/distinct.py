@@ -103,10 +103,15 @@ def coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
 
 
 def coded_histories(histories: Histories) -> list[tuple[FloatArray, IndexArray]]:
-    """The columns of histories, each as by `coded`; those of whole days are already."""
+    """The columns of histories, each taken apart as by `coded`.
+
+    Whole days are numbers of their places already. Of other times hardly any two are equal, so that each row has a place
+    of its own.
+    """
     days = histories.days
     if days is None or not len(histories):
-        return [coded(column) for column in histories.columns]
+        each = np.arange(len(histories))
+        return [coded(histories.frequency), (histories.recency, each), (histories.T, each)]
     columns = ((days.frequency, 1.0), (days.recency, days.unit), (days.T, days.unit))
     return [_coded_whole(place, unit) for place, unit in columns]
 

@@ -153,7 +153,7 @@ class BetaGeoLikelihood:
             return Evaluation(float(value), gradient * units, hessian)
 
         value, gradient, above_diagonal = total([of_block(block) for block in self.blocks])
-        return Evaluation(value, gradient, np.triu(above_diagonal) + np.triu(above_diagonal, 1).T)
+        return Evaluation(value, gradient, above_diagonal + above_diagonal.T - np.diag(above_diagonal.diagonal()))
 
 
 class RisingSums:
