@@ -105,8 +105,8 @@ def coded(values: FloatArray) -> tuple[FloatArray, IndexArray]:
 def coded_histories(histories: Histories) -> list[tuple[FloatArray, IndexArray]]:
     """The columns of histories, each taken apart as by `coded`.
 
-    Whole days are numbers of their places already. Of other times hardly any two are equal, so that each row has a place
-    of its own.
+    Whole days are numbers of their places already. Of other times hardly any two are equal, so each row has its own
+    place.
     """
     days = histories.days
     if days is None or not len(histories):
