@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy import stats
 from patronage.errors import ConfigError, InputError, ModelError
 from patronage.models.likelihood import Estimate
 from patronage.runtime.histories import FloatArray, Histories, as_numbers, checked_histories, refuse_rows
+from patronage.runtime.plain_numbers import one_number
 
 Engine = Literal["native", "lifetimes"]
 ENGINES: tuple[Engine, ...] = ("native", "lifetimes")
@@ -261,7 +261,8 @@ def checked_level(level: float) -> float:
     InputError
         If it is no number between 0 and 1.
     """
-    if not isinstance(level, Real) or not 0 < level < 1:
+    number = one_number(level)
+    if number is None or not 0 < number < 1:
         message = f"level must lie between 0 and 1, both excluded (0.9 is 90 %); got {level!r}."
         raise InputError(message)
-    return float(level)
+    return number

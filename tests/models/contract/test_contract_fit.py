@@ -1,5 +1,6 @@
 """Contractual estimates against the literature, brute force, and simulated truth."""
 
+import mpmath
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,10 +133,55 @@ def test_derivatives_are_finite_everywhere(rows):
     rng = np.random.default_rng(0)
     tenures = checked_tenures([1, 1, 30, 30, 10_000, 10_000], [True, False] * 3)
     for _ in range(100):
-        at = [*10 ** rng.uniform(-3, 3, 2), 10 ** rng.uniform(-2, 1)]
-        with np.errstate(over="ignore"):
-            found = rows(at[: 2 if rows is shifted_beta_geometric_rows else 3], tenures)
+        at = [*10 ** rng.uniform(-3, 3, 2), 10 ** rng.uniform(-3, 3)]
+        found = rows(at[: 2 if rows is shifted_beta_geometric_rows else 3], tenures)
         assert all(np.isfinite(part).all() for part in found)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("values", "renewed", "churned"),
+    [
+        ((0.05, 2.0, 62.0), 10, True),
+        ((0.05, 2.0, 62.0), 10_000, False),
+        ((0.3, 40.0, 200.0), 1, True),
+        ((0.01, 2.0, 1000.0), 1, True),
+        ((0.01, 2.0, 1000.0), 1, False),
+        ((0.002, 900.0, 1000.0), 3000, True),
+        ((2.5, 0.5, 33.0), 1000, True),
+    ],
+)
+def test_derivatives_for_large_c_are_those_of_mpmath(values, renewed, churned):
+    def log_survival(a, b, c, t):
+        q, lg = mpmath.mpf(t) ** c, mpmath.loggamma
+        x = b + q
+        ratio = -a * mpmath.log(x) - a * (a - 1) / (2 * x) if q > 1e30 else lg(x) - lg(a + x)  # DLMF 5.11.12
+        return ratio - lg(b) + lg(a + b)
+
+    def log_likelihood(*at):
+        now, then = (log_survival(*at, t) for t in (renewed, renewed + 1))
+        return now + mpmath.log(1 - mpmath.exp(then - now)) if churned else now
+
+    found = beta_discrete_weibull_rows(values, Tenures(np.array([renewed + 1.0 * churned]), np.array([churned])))
+    unit = np.eye(3, dtype=int)
+    with mpmath.workdps(60):
+        assert found.value[0] == pytest.approx(float(log_likelihood(*map(mpmath.mpf, values))), rel=1e-11)
+        for j in range(3):
+            slope = mpmath.diff(log_likelihood, values, tuple(map(int, unit[j])))
+            assert found.gradient[j, 0] == pytest.approx(float(slope), rel=1e-9, abs=1e-12)
+            for k in range(3):
+                curve = mpmath.diff(log_likelihood, values, tuple(map(int, unit[j] + unit[k])))
+                assert found.hessian[j, k, 0] == pytest.approx(float(curve), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("c", [30.0, 100.0])
+def test_a_large_c_can_be_fitted(c):
+    truth = BetaDiscreteWeibullParams(0.05, 2.0, c)
+    survivors = np.round(1e6 * truth.survival(np.arange(200)))
+    model = BetaDiscreteWeibull().fit({"period": range(200), "survivors": survivors})
+    assert model.params_["alpha"] * model.params_["c"] == pytest.approx(0.05 * c, rel=1e-3)
+    assert model.survival([1, 10, 199]).to_numpy() == pytest.approx(truth.survival([1, 10, 199]), rel=1e-2)
 
 
 @pytest.mark.parametrize(

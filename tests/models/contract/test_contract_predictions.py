@@ -1,6 +1,7 @@
 """What fitted contractual models say of customers and cohorts, and how sure they are."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,11 @@ def test_decimal_numbers_are_numbers(model):
     assert model.survival([Decimal(1), Decimal(2)]).equals(model.survival([1, 2]))
     rng = np.random.default_rng
     assert model.draw(FRAME, Decimal(3), 4, rng(1)).equals(model.draw(FRAME, 3, 4, rng(1)))
+
+
+def test_a_level_may_be_a_fraction(model):
+    half, exact = (project(model, 400, 3, level=level, size=50) for level in (0.5, Fraction(1, 2)))
+    assert exact.equals(half)
 
 
 def test_an_arrow_table_is_a_frame(model):

@@ -163,7 +163,8 @@ def test_when_payments_fall_due():
 
 
 @pytest.mark.parametrize(
-    ("alpha", "beta", "c"), [(0.3, 1.4, 1.7), (40.0, 90.0, 0.2), (0.02, 0.5, 3.0), (2.0, 2.0, 1.0), (300.0, 20.0, 0.9)]
+    ("alpha", "beta", "c"),
+    [(0.3, 1.4, 1.7), (40.0, 90.0, 0.2), (0.02, 0.5, 3.0), (2.0, 2.0, 1.0), (300.0, 20.0, 0.9), (900.0, 0.002, 1.0)],
 )
 def test_propensity_is_that_of_a_difference_of_beta_functions(alpha, beta, c):
     params = BetaDiscreteWeibullParams(alpha, beta, c)

@@ -12,7 +12,7 @@ and the log-likelihood of a customer who made n renewals, with :math:`u = n^c` a
 Derivatives of A by (α, β, c) follow from digamma functions; those of the second term are
 
 .. math:: \frac{\nabla G}{e^G - 1}, \qquad
-    \frac{\nabla^2 G}{e^G - 1} - \frac{\nabla G\,\nabla G^\top}{4 \sinh^2(G/2)}
+    \frac{\nabla^2 G}{e^G - 1} - \frac{e^{-G}\,\nabla G\,\nabla G^\top}{(1 - e^{-G})^2}
 
 References
 ----------
@@ -25,9 +25,9 @@ from scipy import special
 
 from patronage.models.contract.model import ContractModel
 from patronage.models.rows import Parameters, Rows, symmetric
+from patronage.runtime.contract.ages import aged, log_lost
 from patronage.runtime.contract.bdw import BetaDiscreteWeibullParams
-from patronage.runtime.contract.gamma_differences import digamma_gap, log_beta_drop, trigamma_gap
-from patronage.runtime.contract.renewal_sums import aged
+from patronage.runtime.contract.gamma_differences import digamma_gap, trigamma_gap
 from patronage.runtime.contract.tenures import Tenures
 from patronage.runtime.histories import FloatArray
 
@@ -73,13 +73,14 @@ def beta_discrete_weibull_rows(parameters: Parameters, tenures: Tenures) -> Rows
     alpha, beta, c, n = alpha[left], beta[left], c[left], tenures.renewed[left]
     later = _survival_rows(alpha, beta, c, n + 1)
     # Of A(u) - A(v) the value and the first derivative are differenced on paper, so that a small one keeps its digits.
-    u, more = n**c, aged(n, np.ones_like(n), c)
-    lost = log_beta_drop(beta + u, alpha, more)
+    u, more, beyond = ageing = aged(n, np.ones_like(n), c)
+    lost = log_lost(alpha, beta, ageing)
     slope = rows.gradient[:, left] - later.gradient
-    slope[0] = digamma_gap(alpha + beta + u, more)
+    slope[0] = digamma_gap(alpha + beta + u, more) + beyond
     curve = rows.hessian[:, :, left] - later.hessian
-    odds, spread = 1 / np.expm1(lost), 1 / (4 * np.sinh(lost / 2) ** 2)
-    rows.value[left] += np.log(-np.expm1(-lost))
+    stay, leave = np.exp(-lost), -np.expm1(-lost)
+    odds, spread = stay / leave, stay / leave**2
+    rows.value[left] += np.log(leave)
     rows.gradient[:, left] += slope * odds
     rows.hessian[:, :, left] += curve * odds - slope[:, None, :] * slope[None, :, :] * spread
     return rows
@@ -88,10 +89,11 @@ def beta_discrete_weibull_rows(parameters: Parameters, tenures: Tenures) -> Rows
 def _survival_rows(alpha: FloatArray, beta: FloatArray, c: FloatArray, t: FloatArray) -> Rows:
     """A(t^c) with its derivatives."""
     log_t = np.log(np.maximum(t, 1.0))
-    q = t**c
+    age, more, beyond = ageing = aged(np.zeros(()), t, c)
+    q = age + more
     by_c, by_c_twice = q * log_t, q * log_t**2
     by_q, by_q_twice = -digamma_gap(beta + q, alpha), trigamma_gap(beta + q, alpha)
-    by_sum, by_sum_twice = -digamma_gap(alpha + beta, q), trigamma_gap(alpha + beta, q)
+    by_sum, by_sum_twice = -digamma_gap(alpha + beta, q) - beyond, trigamma_gap(alpha + beta, q)
     gradient = np.array([by_sum, by_q + digamma_gap(beta, alpha), by_q * by_c])
     entries = {
         (0, 0): by_sum_twice,
@@ -101,4 +103,4 @@ def _survival_rows(alpha: FloatArray, beta: FloatArray, c: FloatArray, t: FloatA
         (1, 2): by_q_twice * by_c,
         (2, 2): by_q_twice * by_c**2 + by_q * by_c_twice,
     }
-    return Rows(-log_beta_drop(beta, alpha, q), gradient, symmetric(3, len(t), entries))
+    return Rows(-log_lost(alpha, beta, ageing), gradient, symmetric(3, len(t), entries))

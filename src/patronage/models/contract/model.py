@@ -203,7 +203,8 @@ class ContractModel(ContractFit):
         """
         cohorts, ahead = cohorts_of(frame), int(checked_horizon(horizon, least=1))
         encoded = self._encoded_rows(cohorts.units, len(cohorts.first))
-        size = self._checked_futures(checked_size(size, checked_level(level)), ahead, "periods")
+        level = checked_level(level)
+        size = self._checked_futures(checked_size(size, level), ahead, "periods")
         drawn = self._drawn_parameters(size, checked_rng(rng), parameter_uncertainty)
         parts = []
         for place, last in enumerate(cohorts.last):

@@ -34,8 +34,8 @@ from ..histories import FloatArray, IndexArray
 from ..plain_numbers import one_number, plain_numbers
 from ..purchase.model import MOST_DISCOUNTED
 from ..summation import MOST_PERIODS
-from .gamma_differences import log_beta_drop
-from .renewal_sums import Remaining, aged, renewal_sum
+from .ages import LOG_MOST, aged, held, log_lost
+from .renewal_sums import Remaining, renewal_sum
 from .tenures import Tenures
 
 Payment = Literal["start", "end"]
@@ -85,7 +85,7 @@ class ContractParams(ABC):
     def survival(self, periods: ArrayLike) -> FloatArray:
         """Share of new customers who make the t-th renewal, for each t of 0 and above; S(0) is 1."""
         t = checked_periods(periods)
-        return np.exp(-log_beta_drop(*map(np.asarray, (self.beta, self.alpha, t**self.shape))))
+        return np.exp(-self._log_lost(np.zeros(()), t))
 
     def churn_probability(self, periods: ArrayLike) -> FloatArray:
         """Share of those due for the t-th renewal who decline it, for each t of 1 and above."""
@@ -197,22 +197,21 @@ class ContractParams(ABC):
             \frac{1 - B(\alpha+1, x+d) / B(\alpha+1, x)}{1 - B(\alpha, x+d) / B(\alpha, x)}
         """
         n = tenures.renewed
-        alpha, stayed = np.broadcast_to(self.alpha, n.shape), self.beta + n**self.shape
-        more = aged(n, np.ones_like(n), np.asarray(self.shape, dtype=np.float64))
-        total = alpha + stayed
-        first, second = alpha / total, alpha / total * (alpha + 1) / (total + 1)
-        variance = alpha / total * (stayed / total) / (total + 1)
-        lost = [-np.expm1(-log_beta_drop(stayed, alpha + power, more)) for power in (0, 1, 2)]
-        mean_if_left, square_if_left = first * lost[1] / lost[0], second * lost[2] / lost[0]
-        left_variance = np.maximum(square_if_left - mean_if_left**2, 0.0)
-        mean = np.where(tenures.churned, mean_if_left, first)
-        return ChurnPropensity(mean, np.sqrt(np.where(tenures.churned, left_variance, variance)))
+        alpha, beta, c = (np.full(n.shape, value, dtype=np.float64) for value in (self.alpha, self.beta, self.shape))
+        with np.errstate(over="ignore"):
+            stayed = beta + n**c
+        # Ratios are of what may be infinite: an age beyond all numbers leaves a propensity of 0.
+        mean = alpha / (alpha + stayed)
+        sd = np.sqrt(mean) / np.sqrt((1 + alpha / stayed) * (alpha + stayed + 1))
+        left = np.flatnonzero(tenures.churned)
+        mean[left], sd[left] = _propensity_of_who_left(alpha[left], beta[left], c[left], n[left], stayed[left])
+        return ChurnPropensity(mean, sd)
 
     def draw(self, tenures: Tenures, horizon: float, size: int, rng: np.random.Generator) -> FloatArray:
         r"""Random numbers of renewals still made within the horizon, for given parameters.
 
         With λ = -ln(1 - θ) and a standard exponential variate e, a customer makes the renewals up to
-        :math:`(n^c + e / \lambda)^{1/c}`.
+        :math:`(n^c + e / \lambda)^{1/c}`. For a large age 1 / λ is proportional to it, so that it may be held.
 
         Returns
         -------
@@ -221,19 +220,26 @@ class ContractParams(ABC):
         """
         most = checked_horizon(horizon)
         n, c = tenures.renewed, np.asarray(self.shape, dtype=np.float64)
-        alpha, stayed = np.broadcast_to(self.alpha, n.shape), self.beta + n**c
+        log_age = np.log(np.maximum(n, 1.0))
+        alpha, stayed = np.broadcast_to(self.alpha, n.shape), self.beta + np.where(n > 0, held(c, log_age), 0.0)
         log_odds = _log_gamma_variates(alpha, size, rng) - _log_gamma_variates(stayed, size, rng)
+        spent = rng.standard_exponential(log_odds.shape)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            lasts = rng.standard_exponential(log_odds.shape) / np.logaddexp(0.0, log_odds)
-            since = n * np.expm1(np.log1p(lasts / n**c) / c)
-            made = np.floor(np.where(n > 0, since, lasts ** (1 / c)))
-        return np.where(tenures.churned, 0.0, np.clip(made, 0.0, most))
+            if np.max(c, initial=0.0) * np.log(np.max(n, initial=1.0) + most) <= LOG_MOST:
+                lasts = spent / np.logaddexp(0.0, log_odds)
+                made = np.where(n > 0, n * np.expm1(np.log1p(lasts / n**c) / c), lasts ** (1 / c))
+            else:  # The horizon may lie beyond the largest number, so that only logarithms tell.
+                log_rate = np.where(log_odds < -40, log_odds, np.log(np.logaddexp(0.0, log_odds)))
+                log_lasts = np.log(spent) - log_rate
+                since = n * np.expm1(np.logaddexp(0.0, log_lasts - np.minimum(c * log_age, LOG_MOST)) / c)
+                made = np.where(n > 0, since, np.exp(log_lasts / c))
+        return np.where(tenures.churned, 0.0, np.clip(np.floor(made), 0.0, most))
 
     def _log_lost(self, renewed: FloatArray, more: FloatArray) -> FloatArray:
         """Minus the logarithm of the survival of `more` renewals after `renewed` ones."""
         c = np.asarray(self.shape, dtype=np.float64)
-        stayed = self.beta + np.asarray(renewed, dtype=np.float64) ** c
-        return log_beta_drop(stayed, np.asarray(self.alpha, dtype=np.float64), aged(renewed, more, c))
+        alpha, beta = (np.asarray(value, dtype=np.float64) for value in (self.alpha, self.beta))
+        return log_lost(alpha, beta, aged(renewed, more, c))
 
     def _summed(self, tenures: Tenures, rate: float, horizon: float | None) -> FloatArray:
         """Discounted renewals to come, computed once for customers whose future is the same."""
@@ -300,6 +306,25 @@ def _checked_rate(discount_rate: float, horizon: float | None) -> float:
         )
         raise InputError(message)
     return rate
+
+
+def _propensity_of_who_left(
+    alpha: FloatArray, beta: FloatArray, c: FloatArray, renewed: FloatArray, stayed: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of θ; the latter from moments of θ or of 1 - θ, whichever is the less."""
+    ageing = aged(renewed, np.ones_like(renewed), c)
+
+    def moments(of: FloatArray, rest: FloatArray, alpha_more: int, beta_more: int) -> tuple[FloatArray, FloatArray]:
+        none, one, two = (
+            -np.expm1(-log_lost(alpha + power * alpha_more, beta + power * beta_more, ageing)) for power in (0, 1, 2)
+        )
+        mean = one / none / (1 + rest / of)
+        relative_variance = (1 + 1 / of) / (1 + 1 / (of + rest)) * (two / one) * (none / one) - 1
+        return mean, mean * np.sqrt(np.maximum(relative_variance, 0.0))
+
+    mean, sd = moments(alpha, stayed, 1, 0)
+    _, sd_of_rest = moments(stayed, alpha, 0, 1)
+    return mean, np.where(mean > 0.5, sd_of_rest, sd)
 
 
 def _log_gamma_variates(shape: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:

@@ -10,10 +10,12 @@ that of the power law :math:`t^{-\alpha c}` which survival comes to.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..histories import FloatArray, IndexArray
 from ..summation import smooth_sum
-from .gamma_differences import digamma_gap, log_beta_drop
+from .ages import LOG_MOST, Ageing, aged, held, log_lost
+from .gamma_differences import digamma_gap
 
 NEGLIGIBLE = 1e-16
 """Share of the sum at which the rest of it is left out."""
@@ -46,32 +48,31 @@ class Remaining:
         """Return the rows at the positions `index`."""
         return Remaining(self.alpha[index], self.beta[index], self.c[index], self.renewed[index])
 
-    @property
-    def stayed(self) -> FloatArray:
-        r"""Second parameter of the customer's own :math:`\theta \sim B(\alpha, \beta + n^c)`, shape (n,)."""
-        return self.beta + self.renewed**self.c
-
     def log_lost(self, k: FloatArray) -> FloatArray:
         """Minus the logarithm of survival of k more renewals; k has shape (n,) or (n, m)."""
-        alpha, stayed, c, renewed = (_aligned(value, k) for value in (self.alpha, self.stayed, self.c, self.renewed))
-        return log_beta_drop(stayed, alpha, aged(renewed, k, c))
+        alpha, beta, c, renewed = (_aligned(value, k) for value in (self.alpha, self.beta, self.c, self.renewed))
+        return log_lost(alpha, beta, aged(renewed, k, c))
 
     def log_lost_at(self, log_time: FloatArray) -> FloatArray:
         """The same by the logarithm of n + k, which must be well above n; shape (n, m)."""
-        alpha, stayed, c, renewed = (_aligned(one, log_time) for one in (self.alpha, self.stayed, self.c, self.renewed))
-        return log_beta_drop(stayed, alpha, np.exp(c * log_time) - renewed**c)
+        alpha, beta, c, renewed = (_aligned(one, log_time) for one in (self.alpha, self.beta, self.c, self.renewed))
+        with np.errstate(divide="ignore"):
+            log_start = np.log(renewed)
+        age = held(c, log_start)
+        beyond = np.maximum(c * log_time, LOG_MOST) - np.maximum(c * log_start, LOG_MOST)
+        return log_lost(alpha, beta, Ageing(age, held(c, log_time) - age, beyond))
 
     def steepness(self, log_time: FloatArray) -> FloatArray:
         """Fall of the logarithm of survival by the logarithm of time; rises from 0 to alpha c, shape (n,)."""
-        age = np.exp(self.c * log_time)
+        age = held(self.c, log_time)
         return self.c * age * digamma_gap(self.beta + age, self.alpha)
 
+    def settled(self, log_time: FloatArray) -> NDArray[np.bool_]:
+        """Whether survival is a power of time from there on, to 1e-13, because its age is large beside the parameters.
 
-def aged(start: FloatArray, periods: FloatArray, c: FloatArray) -> FloatArray:
-    r"""Growth of a power of time, :math:`(s + k)^c - s^c`, exact for small c and k too."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = start**c * np.expm1(c * np.log1p(periods / start))
-    return np.where(start > 0, growth, np.asarray(periods, dtype=np.float64) ** c)
+        Shape (n,).
+        """
+        return self.c * log_time > np.log(1e13 * (self.alpha + 1) * (self.alpha + self.beta + 1))
 
 
 def renewal_sum(remaining: Remaining, rate: float, horizon: float) -> FloatArray:
@@ -97,9 +98,12 @@ def renewal_sum(remaining: Remaining, rate: float, horizon: float) -> FloatArray
 
     def reach(k: FloatArray, rows: IndexArray) -> FloatArray:
         some, time = remaining.take(rows), remaining.renewed[rows] + k + 1
+        log_time = np.log(time)
         with np.errstate(divide="ignore"):
-            few_units = 4 / (rate + some.steepness(np.log(time)) / time)
-        smooth: FloatArray = np.minimum(few_units, time / (2 * np.maximum(some.c, 1)))
+            few_units = 4 / (rate + some.steepness(log_time) / time)
+        # The powers of complex times t e^(i pi / c) are negative: there survival has no value, until it is a power law.
+        sharpness = np.where(some.settled(log_time), 1.0, np.maximum(some.c, 1))
+        smooth: FloatArray = np.minimum(few_units, time / (2 * sharpness))
         return smooth
 
     endless = rate == 0 and horizon == np.inf
@@ -123,8 +127,7 @@ def _integral_beyond(remaining: Remaining, log_time: FloatArray, before: FloatAr
             some, begin = remaining.take(rows), y[rows]
             level = np.exp(begin - some.log_lost_at(begin[:, None])[:, 0])
             excess = some.steepness(begin) - 1
-            # Survival is a power of time to 1e-13 once its age is large beside the parameters.
-            settled = some.c * begin > np.log(1e13 * (some.alpha + 1) * (some.alpha + some.beta + 1))
+            settled = some.settled(begin)
             total[rows[settled]] += level[settled] / (some.alpha * some.c - 1)[settled]
             over = (excess > 0) & (level <= NEGLIGIBLE * excess * (before + total)[rows])
             goes_on = ~settled & ~over & np.isfinite(total[rows])
