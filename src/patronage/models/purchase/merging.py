@@ -54,7 +54,7 @@ def merged_histories(histories: Histories, counts: FloatArray) -> list[tuple[His
 
 
 def _merged(histories: Histories, counts: FloatArray, cells: int) -> tuple[Histories, FloatArray]:
-    """One customer table, and how many customers stand behind each row of it, of so many cells of each time."""
+    """Merge histories in so many cells of each time; also the customers behind each."""
     place = _cells(histories, cells)
     of_cell = np.bincount(place, counts)
     taken = np.flatnonzero(of_cell != 0)
