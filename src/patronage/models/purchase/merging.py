@@ -11,7 +11,7 @@ import numpy as np
 from patronage.runtime.distinct import coded_histories
 from patronage.runtime.histories import FloatArray, Histories, IndexArray
 
-CELLS_OF_TIME = (16, 40)
+CELLS_OF_TIME = (10, 40)
 """Cells of recency and of T, in tables from the smallest on."""
 
 NARROWEST = 24
