@@ -14,6 +14,9 @@ from patronage.runtime.histories import FloatArray, Histories, IndexArray
 CELLS_OF_TIME = (10, 40)
 """Cells of recency and of T, in tables from the smallest on."""
 
+FEWEST = 500
+"""Merged histories below which a table tells too little for starts to agree on it; the finest one is always kept."""
+
 NARROWEST = 24
 """Time is cut evenly by the logarithm of 1 + time over this part of the longest."""
 
@@ -49,7 +52,9 @@ def merged_histories(histories: Histories, counts: FloatArray) -> list[tuple[His
     """
     tables = [_merged(histories, counts, max(CELLS_OF_TIME))]
     for cells in sorted(CELLS_OF_TIME, reverse=True)[1:]:
-        tables.append(_merged(*tables[-1], cells))
+        smaller = _merged(*tables[-1], cells)
+        if len(smaller[1]) >= FEWEST:
+            tables.append(smaller)
     return tables[::-1]
 
 
