@@ -56,7 +56,7 @@ CALLS = {
     "endless draws": (lambda m: m.total_interval(FRAME, 3.0, size=10**30, rng=RNG), "at most 100,000,000 draws"),
     "futures beyond memory": (
         lambda m: m.draw(FRAME, 3.0, 10**8, RNG),
-        "above the 1,000,000,000 that one call draws",
+        "more than the 1,000,000,000 that one call draws",
     ),
     "draws as a duration": (lambda m: m.draw(FRAME, 3.0, np.timedelta64(3, "D"), RNG), "size must be a whole number"),
     "rate as text": (lambda m: m.discounted_expected_purchases(FRAME, "x"), "rate must be a finite discount rate"),

@@ -132,14 +132,8 @@ def draw_futures(outlook: Outlook, horizon: float, size: int, rng: np.random.Gen
     ndarray of float64, shape (n, size)
         Purchases within the horizon; n x size numbers are held at once.
     """
-    n, numbers = len(outlook.inverse), len(outlook.inverse) * checked_size(size)
-    if numbers > MOST_PROBABILITIES:
-        message = (
-            f"{size:,} futures of {n:,} customers are {numbers:,} numbers, above the {MOST_PROBABILITIES:,} that one "
-            "call draws. Choose a smaller size, or ask for fewer customers at once."
-        )
-        raise InputError(message)
-    futures = np.empty((n, size))
+    n = len(outlook.inverse)
+    futures = np.empty((n, checked_futures(size, n, "customers")))
 
     def keep(at: int, purchases: FloatArray) -> None:
         futures[:, at] = purchases
@@ -278,12 +272,30 @@ def checked_size(size: Any, level: float | None = None) -> int:
         If it is not whole and positive, or too small to have a draw beyond each end of an interval of that level.
     """
     least = 1 if level is None else int(np.ceil(2 / (1 - checked_level(level)) - 1e-9))
-    if isinstance(size, int | np.integer) and size > MOST_DRAWS:
-        message = f"size must be at most {MOST_DRAWS:,} draws; got {size:,}. Choose a smaller size."
-        raise InputError(message)
     if isinstance(size, bool | np.timedelta64) or not isinstance(size, int | np.integer) or size < least:
         why = "" if level is None else f", because a level of {level} needs a draw beyond each end"
         message = f"size must be a whole number of draws, {least} or more{why}; got {size!r}."
+        raise InputError(message)
+    if size > MOST_DRAWS:
+        message = f"size must be at most {MOST_DRAWS:,} draws; got {size:,}. Choose a smaller size."
+        raise InputError(message)
+    return int(size)
+
+
+def checked_futures(size: Any, n: int, what: str) -> int:
+    """Return a number of futures of n things, or refuse it; see `checked_size`.
+
+    Raises
+    ------
+    InputError
+        If one call cannot hold so many numbers.
+    """
+    numbers = checked_size(size) * n
+    if numbers > MOST_PROBABILITIES:
+        message = (
+            f"{size:,} futures of {n:,} {what} are {numbers:,} numbers, more than the {MOST_PROBABILITIES:,} that one "
+            "call draws. Choose a smaller size, or ask for fewer at once."
+        )
         raise InputError(message)
     return int(size)
 

@@ -13,10 +13,9 @@ from patronage.models.base import checked_level, like_frame
 from patronage.models.contract.fitting import ContractFit
 from patronage.models.contract.projection import Projection, projected
 from patronage.models.contract.seen import cohorts_of, n_rows, table_of, tenures_of
-from patronage.models.uncertainty import checked_rng, checked_size
+from patronage.models.uncertainty import checked_futures, checked_rng, checked_size
 from patronage.runtime.contract.model import ContractParams, Payment, checked_horizon, checked_periods
 from patronage.runtime.plain_numbers import one_number
-from patronage.runtime.purchase.model import MOST_PROBABILITIES
 
 
 class ContractModel(ContractFit):
@@ -165,7 +164,7 @@ class ContractModel(ContractFit):
         """
         tenures, most = tenures_of(frame), checked_horizon(horizon)
         encoded = self._encoded_rows(table_of(frame), len(tenures))
-        size = self._checked_futures(checked_size(size), len(tenures), "customers")
+        size = checked_futures(size, len(tenures), "customers")
         drawn = self._drawn_parameters(size, checked_rng(rng), parameter_uncertainty)
         futures = np.empty((len(tenures), size), dtype=np.int64)
         for at, values in enumerate(drawn):
@@ -204,7 +203,7 @@ class ContractModel(ContractFit):
         cohorts, ahead = cohorts_of(frame), int(checked_horizon(horizon, least=1))
         encoded = self._encoded_rows(cohorts.units, len(cohorts.first))
         level = checked_level(level)
-        size = self._checked_futures(checked_size(size, level), ahead, "periods")
+        size = checked_futures(checked_size(size, level), ahead, "periods")
         drawn = self._drawn_parameters(size, checked_rng(rng), parameter_uncertainty)
         parts = []
         for place, last in enumerate(cohorts.last):
@@ -246,13 +245,3 @@ class ContractModel(ContractFit):
     def _at(self, frame: Any) -> ContractParams:
         """Parameters of the rows of a frame."""
         return self.to_params().at_rows(frame if frame is None else table_of(frame))
-
-    def _checked_futures(self, size: int, n: int, what: str) -> int:
-        """The number of futures of n things, or a refusal of more than one call can hold."""
-        if size * max(n, len(self.parameter_names)) > MOST_PROBABILITIES:
-            message = (
-                f"{size:,} futures of {n:,} {what}, and parameters for each, are more than the "
-                f"{MOST_PROBABILITIES:,} numbers that one call draws. Choose a smaller size, or ask for fewer at once."
-            )
-            raise InputError(message)
-        return size
